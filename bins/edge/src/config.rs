@@ -1,0 +1,64 @@
+//! Settings of the edge; `settings.toml` says what each means.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use tillstream_runtime::{
+    Settings,
+    settings::{DatabaseSettings, ProcessSettings},
+};
+
+/// All settings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub(crate) listen: String,
+    pub(crate) process: ProcessSettings,
+    pub(crate) bus: tillstream_bus::Settings,
+    pub(crate) database: DatabaseSettings,
+    pub(crate) tokens: TokenSettings,
+    pub(crate) http: HttpSettings,
+    pub(crate) commands: CommandSettings,
+    pub(crate) events: EventSettings,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TokenSettings {
+    pub(crate) public_key_file: PathBuf,
+    pub(crate) remember: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HttpSettings {
+    pub(crate) max_body_bytes: usize,
+    pub(crate) wait_default_ms: u64,
+    pub(crate) wait_max_ms: u64,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) drain_ms: u64,
+    pub(crate) drain_max_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommandSettings {
+    pub(crate) queue: usize,
+    pub(crate) batch: usize,
+    pub(crate) gather_ms: u64,
+    pub(crate) stall_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventSettings {
+    pub(crate) max_streams: usize,
+}
+
+impl Settings for Config {
+    const SAMPLE: &'static str = include_str!("../settings.toml");
+
+    fn process(&self) -> &ProcessSettings {
+        &self.process
+    }
+}

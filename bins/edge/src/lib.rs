@@ -1,0 +1,26 @@
+//! The HTTP edge: authenticates, checks what a request alone decides, turns writes into commands on the bus and waits for
+//! their outcome, and reads from PostgreSQL under row-level security.
+//!
+//! It never writes to PostgreSQL and never decides: what depends on the catalogue or on anything else that may change is
+//! the worker's to decide, so that a repeated request has the same answer whatever has changed meanwhile.
+
+mod body;
+mod caller;
+mod commands;
+mod config;
+mod document;
+mod edge;
+mod feed;
+mod middleware;
+mod page;
+mod parameters;
+mod prefer;
+mod problem;
+mod routes;
+mod serve;
+mod waiting;
+
+pub use config::Config;
+pub use document::document;
+pub use edge::Edge;
+pub use serve::{router, run};

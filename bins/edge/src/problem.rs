@@ -1,0 +1,223 @@
+//! What goes wrong, as HTTP tells it (RFC 9457): status and type are chosen here and nowhere else.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use tillstream_bus::PublishError;
+use tillstream_contract::Refusal;
+use tillstream_domain::Rejection;
+use tillstream_runtime::health::describe;
+use tillstream_store::Fault;
+use tracing::{error, warn};
+use utoipa::ToSchema;
+
+/// Something went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// The token is missing, malformed, forged or expired.
+    Unauthorized(&'static str),
+    /// There is no such thing, or it is another merchant's.
+    NotFound(&'static str),
+    /// It does not exist yet, but may in a moment.
+    NotYet(&'static str),
+    /// There is no such route, or not with this method.
+    NoRoute(StatusCode),
+    /// The `Idempotency-Key` is missing or not a UUID.
+    BadKey(&'static str),
+    /// A parameter or header can't be read.
+    BadParameter(String),
+    /// The body is not JSON.
+    MalformedJson(String),
+    /// The body is not declared as JSON.
+    NotJson,
+    /// The body is larger than allowed.
+    TooLarge(usize),
+    /// The body is JSON, but not of the right shape: JSON pointer and what is wrong there.
+    InvalidBody(String, String),
+    /// The command was refused.
+    Rejected(Refusal),
+    /// The key was used before, for another request.
+    KeyReused,
+    /// The command could not be handed over. Whether it was, is known or not.
+    NotAccepted(PublishError),
+    /// The database can't be read now.
+    Database(String),
+    /// Too many clients follow events.
+    TooManyStreams,
+    /// A fault of ours.
+    Internal,
+}
+
+/// A problem, as RFC 9457 has it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemDetails {
+    /// What kind of problem, stable: `/problems/` and a code.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/payment_short")]
+    kind: String,
+    /// The same for all problems of the type.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What happened, to which thing, what to do.
+    detail: String,
+    /// The fields at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+/// A field at fault.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FieldError {
+    /// JSON pointer (RFC 6901) into the body.
+    #[schema(example = "/lines/0/product")]
+    pointer: String,
+    /// What is wrong with it.
+    detail: String,
+}
+
+impl Problem {
+    pub(crate) fn database(why: impl Into<String>) -> Self {
+        Self::Database(why.into())
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::NotFound(_) | Self::NotYet(_) => StatusCode::NOT_FOUND,
+            Self::NoRoute(status) => *status,
+            Self::BadKey(_) | Self::BadParameter(_) | Self::MalformedJson(_) => StatusCode::BAD_REQUEST,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotAccepted(_) | Self::Database(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn code(&self) -> &str {
+        match self {
+            Self::Unauthorized(_) => "unauthorized",
+            Self::NotFound(_) => "not_found",
+            Self::NotYet(_) => "not_yet",
+            Self::NoRoute(status) if *status == StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+            Self::NoRoute(_) => "no_route",
+            Self::BadKey(_) => "bad_idempotency_key",
+            Self::BadParameter(_) => "bad_parameter",
+            Self::MalformedJson(_) => "malformed_json",
+            Self::NotJson => "not_json",
+            Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => "too_large",
+            Self::InvalidBody(..) => "invalid_body",
+            Self::Rejected(refusal) => &refusal.code,
+            Self::KeyReused => "idempotency_key_reused",
+            Self::NotAccepted(PublishError::Unknown(_)) => "outcome_unknown",
+            Self::NotAccepted(_) => "not_accepted",
+            Self::Database(_) => "database_unavailable",
+            Self::TooManyStreams => "too_many_streams",
+            Self::Internal => "internal",
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(_) => "The request is not authenticated",
+            Self::NotFound(_) => "There is no such thing",
+            Self::NotYet(_) => "It does not exist yet",
+            Self::NoRoute(_) => "There is no such route",
+            Self::BadKey(_) => "The Idempotency-Key is missing or malformed",
+            Self::BadParameter(_) => "A parameter is malformed",
+            Self::MalformedJson(_) => "The body is not JSON",
+            Self::NotJson => "The body is not declared as JSON",
+            Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => "The body is too large",
+            Self::InvalidBody(..) => "The body is not of the right shape",
+            Self::Rejected(_) => "The command was refused",
+            Self::KeyReused => "The Idempotency-Key was used before",
+            Self::NotAccepted(PublishError::Unknown(_)) => "It is not known whether the command was accepted",
+            Self::NotAccepted(_) => "The command cannot be accepted now",
+            Self::Database(_) => "The database cannot be read now",
+            Self::TooManyStreams => "Too many clients follow events",
+            Self::Internal => "Something went wrong here",
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Unauthorized(why) | Self::BadKey(why) => (*why).to_owned(),
+            Self::NotFound(what) => format!("there is no such {what}"),
+            Self::NotYet(what) => format!("there is no {what} under this id yet; ask again in a moment"),
+            Self::NoRoute(_) => "GET /docs shows what there is".to_owned(),
+            Self::BadParameter(why) | Self::MalformedJson(why) => why.clone(),
+            Self::NotJson => "send the body with Content-Type: application/json".to_owned(),
+            Self::TooLarge(limit) => format!("the body may have at most {limit} bytes"),
+            Self::InvalidBody(pointer, why) if pointer.is_empty() => why.clone(),
+            Self::InvalidBody(pointer, why) => format!("{pointer}: {why}"),
+            Self::Rejected(refusal) => refusal.detail.clone(),
+            Self::KeyReused => "this Idempotency-Key belongs to another request; use a new one for a new command".to_owned(),
+            Self::NotAccepted(PublishError::TooLarge) => "the command is larger than a message may be".to_owned(),
+            Self::NotAccepted(PublishError::Unknown(_)) => {
+                "the broker did not answer in time; send the same request with the same Idempotency-Key again: it takes effect once".to_owned()
+            }
+            Self::NotAccepted(error) => format!("{error}; nothing was stored; send the same request again"),
+            Self::Database(why) => format!("reading failed: {why}; sales are still accepted"),
+            Self::TooManyStreams => "as many clients follow events as this edge allows; try again later".to_owned(),
+            Self::Internal => "the failure was logged under this response's X-Request-Id".to_owned(),
+        }
+    }
+
+    fn pointer(&self) -> Option<&str> {
+        match self {
+            Self::InvalidBody(pointer, _) => Some(pointer),
+            Self::Rejected(refusal) => refusal.pointer.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let detail = self.detail();
+        let errors = self
+            .pointer()
+            .map(|pointer| FieldError { pointer: pointer.to_owned(), detail: detail.clone() })
+            .into_iter()
+            .collect();
+        let status = self.status();
+        let details = ProblemDetails {
+            kind: format!("/problems/{}", self.code()),
+            title: self.title().to_owned(),
+            status: status.as_u16(),
+            detail,
+            errors,
+        };
+        let mut response = (status, Json(details)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE || matches!(self, Self::NotYet(_)) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tillstream\""));
+        }
+        response
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection.into())
+    }
+}
+
+impl From<tillstream_store::Error> for Problem {
+    fn from(failure: tillstream_store::Error) -> Self {
+        if failure.fault() == Fault::Unavailable {
+            warn!(error = describe(&failure), "database cannot be read; answering 503");
+            return Self::database("it is not reachable");
+        }
+        error!(error = describe(&failure), "reading failed; answering 500");
+        Self::Internal
+    }
+}

@@ -1,0 +1,95 @@
+//! Outcomes of commands.
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+use serde_json::Value;
+use tillstream_contract::{Envelope, Outcome, Refusal, sale, stock};
+use tillstream_domain::time::Timestamp;
+use tillstream_store::inbox;
+use tracing::error;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    Edge,
+    caller::Caller,
+    parameters::Id,
+    problem::{Problem, ProblemDetails},
+};
+
+/// What became of a command.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Command {
+    /// Its id: the `Idempotency-Key` with which it was sent.
+    id: Uuid,
+    /// What it was.
+    #[schema(example = "sale.submit.v1")]
+    kind: String,
+    /// Who sent it.
+    actor: String,
+    /// When the edge took it.
+    submitted_at: Timestamp,
+    /// When it was decided.
+    decided_at: Timestamp,
+    /// Whether it took effect.
+    status: Status,
+    /// What it brought about: the sale, or the movement of stock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Value>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Refusal>,
+}
+
+/// Whether a command took effect.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// It took effect.
+    Done,
+    /// It was refused.
+    Rejected,
+}
+
+/// What became of a command. 404 until it is decided.
+#[utoipa::path(
+    get,
+    path = "/v1/commands/{id}",
+    tag = "commands",
+    params(("id" = Uuid, Path, description = "The `Idempotency-Key` with which it was sent")),
+    responses(
+        (status = 200, body = Command),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such command, or it is not decided yet", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn show(State(edge): State<Edge>, caller: Caller, Id(id): Id<Uuid>) -> Result<Json<Command>, Problem> {
+    let merchant = caller.merchant();
+    let entry = edge.read(merchant, async |conn| inbox::find(conn, merchant, id).await).await?;
+    let entry = entry.ok_or(Problem::NotYet("outcome of a command"))?;
+    let (status, result, refusal) = match entry.outcome {
+        Outcome::Accepted(events) => (Status::Done, events.first().map(result).transpose()?, None),
+        Outcome::Rejected(refusal) => (Status::Rejected, None, Some(refusal)),
+    };
+    let inbox::Entry { kind, actor, submitted_at, decided_at, .. } = entry;
+    Ok(Json(Command { id, kind, actor, submitted_at, decided_at, status, result, refusal }))
+}
+
+/// What the command brought about, as the route that takes it would have answered.
+fn result(event: &Envelope) -> Result<Value, Problem> {
+    let json = match event.open::<sale::Event>() {
+        Ok(sale::Event::Recorded(recorded)) => serde_json::to_value(recorded.sale),
+        Err(_) => match event.open::<stock::Event>() {
+            Ok(stock::Event::Moved(moved)) => serde_json::to_value(moved),
+            Err(failure) => {
+                error!(error = %failure, id = %event.id, "a stored event cannot be read");
+                return Err(Problem::Internal);
+            }
+        },
+    };
+    json.map_err(|failure| {
+        error!(error = %failure, id = %event.id, "a stored event cannot be shown");
+        Problem::Internal
+    })
+}

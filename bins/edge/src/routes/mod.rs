@@ -1,0 +1,71 @@
+//! The routes, a file for each noun.
+
+pub(crate) mod commands;
+pub(crate) mod events;
+pub(crate) mod products;
+pub(crate) mod receipts;
+pub(crate) mod registers;
+pub(crate) mod sales;
+pub(crate) mod stock;
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{Edge, prefer::Prefer};
+
+/// A command is durable; its outcome is not known yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    /// The command: the request's `Idempotency-Key`.
+    id: Uuid,
+    /// Always `accepted`.
+    #[schema(example = "accepted")]
+    status: &'static str,
+    /// Where its outcome will be; 404 until it is decided.
+    #[schema(example = "/v1/commands/018f0000-0000-7000-8000-000000000001")]
+    outcome: String,
+}
+
+/// 202: the command is durable, and `GET /v1/commands/{id}` will tell its outcome.
+fn accepted(id: Uuid) -> Response {
+    let outcome = format!("/v1/commands/{id}");
+    let location = HeaderValue::from_str(&outcome).expect("a path with a UUID is plain ASCII");
+    let mut response = (StatusCode::ACCEPTED, Json(Accepted { id, status: "accepted", outcome })).into_response();
+    response.headers_mut().insert(header::LOCATION, location);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// 201 with what was made, and where it is.
+fn created<T: Serialize>(location: &str, body: &T) -> Response {
+    let location = HeaderValue::from_str(location).expect("a path with a UUID is plain ASCII");
+    (StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response()
+}
+
+/// A stored document, byte for byte.
+fn document(json: String) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
+}
+
+/// Until when a request waits for its outcome.
+fn deadline(edge: &Edge, prefer: Prefer) -> Instant {
+    let max = Duration::from_millis(edge.0.http.wait_max_ms);
+    let wait = prefer.wait.unwrap_or(Duration::from_millis(edge.0.http.wait_default_ms));
+    Instant::now() + wait.min(max)
+}
+
+/// W3C trace context, if the request carries one that is well-formed.
+fn trace(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    let plain = value.len() == 55 && value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    plain.then(|| value.to_owned())
+}

@@ -1,0 +1,64 @@
+//! Products.
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+use tillstream_domain::{id::ProductId, money::Amount, sale, tax::Rate};
+use tillstream_store::catalog;
+use utoipa::ToSchema;
+
+use crate::{
+    Edge,
+    caller::Caller,
+    page::{Page, PageQuery},
+    parameters::Params,
+    problem::{Problem, ProblemDetails},
+};
+
+/// A product.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Product {
+    /// Its id.
+    id: ProductId,
+    /// Its stock-keeping unit code.
+    sku: String,
+    /// Its name.
+    name: String,
+    /// Price of one unit, in minor units of the merchant's currency.
+    unit_price: Amount,
+    /// Its tax category.
+    tax_category: String,
+    /// The category's rate, in percent.
+    tax_rate: Rate,
+}
+
+/// Products, by SKU.
+#[utoipa::path(
+    get,
+    path = "/v1/products",
+    tag = "catalogue",
+    params(PageQuery),
+    responses(
+        (status = 200, body = Page<Product>),
+        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn list(
+    State(edge): State<Edge>,
+    caller: Caller,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<Page<Product>>, Problem> {
+    let merchant = caller.merchant();
+    let limit = page.limit()?;
+    let rows =
+        edge.read(merchant, async |conn| catalog::page(conn, merchant, page.after.as_deref(), limit + 1).await).await?;
+    Ok(Json(Page::of(rows, limit, |row| row.sku.clone(), Product::from)))
+}
+
+impl From<sale::Product> for Product {
+    fn from(product: sale::Product) -> Self {
+        let sale::Product { id, sku, name, unit_price, tax_category, tax_rate } = product;
+        Self { id, sku, name, unit_price, tax_category, tax_rate }
+    }
+}

@@ -1,0 +1,65 @@
+//! Receipts.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use tillstream_contract::receipt::Receipt;
+use tillstream_domain::{
+    id::SaleId,
+    receipt::{Content, WIDTH, text},
+};
+use tillstream_store::{receipt, sale};
+use tracing::error;
+
+use crate::{
+    Edge,
+    caller::Caller,
+    parameters::Id,
+    problem::{Problem, ProblemDetails},
+};
+
+/// The receipt of a sale: signed content as JSON, or, with `Accept: text/plain`, as it is printed.
+#[utoipa::path(
+    get,
+    path = "/v1/sales/{id}/receipt",
+    tag = "sales",
+    params(("id" = Uuid, Path), ("Accept" = Option<String>, Header, description = "`application/json` or `text/plain`")),
+    responses(
+        (status = 200, content((Receipt = "application/json"), (String = "text/plain"))),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such sale, or its receipt is not issued yet", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn show(
+    State(edge): State<Edge>,
+    caller: Caller,
+    Id(id): Id<SaleId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let merchant = caller.merchant();
+    let (receipt, sold) = edge
+        .read(merchant, async |conn| {
+            let receipt = receipt::find(conn, merchant, id).await?;
+            let sold = receipt.is_some() || sale::find(conn, merchant, id).await?.is_some();
+            Ok((receipt, sold))
+        })
+        .await?;
+    let Some(receipt) = receipt else {
+        return Err(if sold { Problem::NotYet("receipt") } else { Problem::NotFound("sale") });
+    };
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if !accept.contains("text/plain") {
+        return Ok(Json(receipt).into_response());
+    }
+    match Content::parse(&receipt.content) {
+        Ok(content) => Ok(text(&content, &receipt.hash, receipt.key, WIDTH).into_response()),
+        Err(failure) => {
+            error!(error = %failure, sale = %id, "a stored receipt cannot be read");
+            Err(Problem::Internal)
+        }
+    }
+}

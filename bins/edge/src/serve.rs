@@ -1,0 +1,101 @@
+//! Serving, from the first request to the last.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::from_fn_with_state,
+};
+use tillstream_runtime::Process;
+use tokio::{net::TcpListener, time::sleep};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::{info, warn};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{
+    Config, Edge,
+    document::Frame,
+    middleware::observe,
+    problem::Problem,
+    routes::{commands, events, products, receipts, registers, sales, stock},
+};
+
+/// Serves until the process stops and every request in hand is answered.
+///
+/// # Errors
+/// When a setting is unusable or the address can't be listened on.
+pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
+    let edge = Edge::open(&process, &config).await?;
+    let listener = TcpListener::bind(&config.listen)
+        .await
+        .with_context(|| format!("listen on {} (setting listen)", config.listen))?;
+    info!(address = %config.listen, "serving");
+    let drain = Duration::from_millis(config.http.drain_ms);
+    let stop = process.stop.clone();
+    let serving = axum::serve(listener, router(&edge)).with_graceful_shutdown(async move {
+        stop.wait().await;
+        // Answers now say "Connection: close", so that busy clients move on before the listener closes.
+        sleep(drain).await;
+    });
+    let stop = process.stop.clone();
+    let too_long = async move {
+        stop.wait().await;
+        sleep(drain + Duration::from_millis(config.http.drain_max_ms)).await;
+    };
+    tokio::select! {
+        served = async { serving.await } => served.context("serve HTTP"),
+        () = too_long => {
+            warn!("some requests took too long and are cut off; their clients will repeat them");
+            Ok(())
+        }
+    }
+}
+
+/// The routes with their documentation.
+pub(crate) fn routes() -> OpenApiRouter<Edge> {
+    OpenApiRouter::with_openapi(Frame::openapi())
+        .routes(routes!(sales::submit, sales::list))
+        .routes(routes!(sales::show))
+        .routes(routes!(receipts::show))
+        .routes(routes!(stock::levels))
+        .routes(routes!(stock::adjust))
+        .routes(routes!(products::list))
+        .routes(routes!(registers::list))
+        .routes(routes!(commands::show))
+        .routes(routes!(events::follow))
+}
+
+/// Everything that the edge serves.
+pub fn router(edge: &Edge) -> Router {
+    let (api, document) = routes().split_for_parts();
+    let process = &edge.0.process;
+    api.merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .merge(process.health.routes(&process.metrics))
+        .fallback(async || Problem::NoRoute(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async || Problem::NoRoute(StatusCode::METHOD_NOT_ALLOWED))
+        .layer(cors(&edge.0.http.cors_origins))
+        .layer(from_fn_with_state(edge.clone(), observe))
+        .with_state(edge.clone())
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins = origins.iter().filter_map(|origin| {
+        let value = HeaderValue::from_str(origin);
+        if value.is_err() {
+            warn!(origin, "origin in http.cors_origins is not one and is left out");
+        }
+        value.ok()
+    });
+    let names =
+        ["idempotency-key", "prefer", "last-event-id", "traceparent", "x-request-id"].map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(names.into_iter().chain([header::AUTHORIZATION, header::CONTENT_TYPE]).collect::<Vec<_>>())
+        .expose_headers([header::LOCATION, header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .max_age(Duration::from_secs(3600))
+}

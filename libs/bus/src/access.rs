@@ -1,0 +1,103 @@
+//! Who may use which subject: one NATS user per role, with the least that it needs.
+
+use std::fmt::Write as _;
+
+use crate::{
+    connect::inbox,
+    subject::{Class, dead},
+    topology::CONSUMERS,
+};
+
+/// The roles on the bus. `operator` is for `pos` and may do everything.
+pub const ROLES: [&str; 5] = ["edge", "sales", "stock", "receipts", "operator"];
+
+/// What a role may publish and subscribe to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Permissions {
+    /// Subjects that it may publish to.
+    pub publish: Vec<String>,
+    /// Subjects that it may subscribe to.
+    pub subscribe: Vec<String>,
+}
+
+/// What `role` may do in a system of `partitions` partitions.
+#[must_use]
+pub fn permissions(role: &str, partitions: u16) -> Permissions {
+    if role == "operator" {
+        return Permissions { publish: vec![">".to_owned()], subscribe: vec![">".to_owned()] };
+    }
+    let mut publish = Vec::new();
+    let mut subscribe = vec![format!("{}.>", inbox(role))];
+    for partition in 0..partitions {
+        if role == "edge" {
+            publish.push(Class::Command.subject("*", partition));
+            publish.extend(feed(&Class::Event.stream(partition)));
+        } else {
+            publish.extend(worker(role, partition));
+        }
+        if role == "sales" {
+            publish.extend(trim(partition));
+        }
+    }
+    if role == "edge" {
+        subscribe.push("answer.*".to_owned());
+    } else {
+        publish.extend(["answer.*".to_owned(), dead(role)]);
+    }
+    Permissions { publish, subscribe }
+}
+
+/// Reading events without being a worker: throw-away consumers of the edge's own.
+fn feed(stream: &str) -> Vec<String> {
+    ["STREAM.INFO.{}", "CONSUMER.CREATE.{}.>", "CONSUMER.DELETE.{}.*", "CONSUMER.INFO.{}.*", "CONSUMER.MSG.NEXT.{}.*"]
+        .iter()
+        .map(|subject| format!("$JS.API.{}", subject.replace("{}", stream)))
+        .collect()
+}
+
+/// Consuming what the role consumes, and publishing its events.
+fn worker(role: &str, partition: u16) -> Vec<String> {
+    let event = match role {
+        "sales" => "sale",
+        "receipts" => "receipt",
+        other => other,
+    };
+    let mut subjects = vec![Class::Event.subject(event, partition)];
+    for (_, class, _) in CONSUMERS.iter().filter(|(name, ..)| *name == role) {
+        let stream = class.stream(partition);
+        subjects.push(format!("$JS.API.CONSUMER.INFO.{stream}.{role}"));
+        subjects.push(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{role}"));
+        subjects.push(format!("$JS.ACK.{stream}.{role}.>"));
+    }
+    subjects
+}
+
+/// Trimming events that all have taken.
+fn trim(partition: u16) -> Vec<String> {
+    let stream = Class::Event.stream(partition);
+    let mut subjects = vec![format!("$JS.API.STREAM.INFO.{stream}"), format!("$JS.API.STREAM.PURGE.{stream}")];
+    let events = CONSUMERS.iter().filter(|(_, class, _)| *class == Class::Event);
+    subjects.extend(events.map(|(consumer, ..)| format!("$JS.API.CONSUMER.INFO.{stream}.{consumer}")));
+    subjects
+}
+
+/// The `authorization` block of a NATS configuration, from the password of each role. Passwords must be hexadecimal.
+#[must_use]
+pub fn authorization<'a>(partitions: u16, password: impl Fn(&str) -> &'a str) -> String {
+    let list =
+        |subjects: &[String]| subjects.iter().map(|subject| format!("\"{subject}\"")).collect::<Vec<_>>().join(", ");
+    let mut text = "authorization {\n  users = [\n".to_owned();
+    for role in ROLES {
+        let may = permissions(role, partitions);
+        writeln!(
+            text,
+            "    {{ user: {role}, password: \"{}\", permissions: {{ publish: {{ allow: [{}] }}, subscribe: {{ allow: [{}] }} }} }}",
+            password(role),
+            list(&may.publish),
+            list(&may.subscribe)
+        )
+        .expect("writing to a string cannot fail");
+    }
+    text.push_str("  ]\n}\n");
+    text
+}

@@ -1,0 +1,102 @@
+//! Group commit: one message in flight per lane, and whatever arrives meanwhile is the next one.
+//!
+//! Under `sync_interval: always` each message costs the broker one fsync, however many envelopes it carries. So a lane
+//! sends one envelope alone when it is idle and hundreds together under load.
+
+use std::time::Duration;
+
+use tillstream_contract::{Batch, Envelope};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use crate::{
+    Bus,
+    publish::{MAX_ENVELOPE_BYTES, MAX_MESSAGE_BYTES, PublishError},
+};
+
+/// Bounds of a lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Envelopes that may wait; one more is refused as busy.
+    pub queue: usize,
+    /// Envelopes in one message.
+    pub batch: usize,
+    /// How long an idle lane gathers before it sends.
+    pub gather: Duration,
+}
+
+/// A way to one subject.
+#[derive(Debug)]
+pub struct Lane {
+    queue: mpsc::Sender<Waiting>,
+    worker: JoinHandle<()>,
+}
+
+struct Waiting {
+    envelope: Envelope,
+    done: oneshot::Sender<Result<(), PublishError>>,
+}
+
+impl Lane {
+    /// Opens a lane to `subject`. It closes when it is dropped.
+    #[must_use]
+    pub fn open(bus: Bus, subject: String, limits: Limits) -> Self {
+        let (queue, waiting) = mpsc::channel(limits.queue);
+        Self { queue, worker: tokio::spawn(run(bus, subject, limits, waiting)) }
+    }
+
+    /// Sends an envelope and waits until the stream has stored it.
+    ///
+    /// # Errors
+    /// [`PublishError`]; only after [`PublishError::Unknown`] may it have been stored.
+    pub async fn send(&self, envelope: Envelope) -> Result<(), PublishError> {
+        if envelope.size_bytes() > MAX_ENVELOPE_BYTES {
+            return Err(PublishError::TooLarge);
+        }
+        let (done, stored) = oneshot::channel();
+        self.queue.try_send(Waiting { envelope, done }).map_err(|_| PublishError::Busy)?;
+        stored.await.unwrap_or_else(|_| Err(PublishError::Unknown("the edge is shutting down".to_owned())))
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.worker.abort();
+    }
+}
+
+async fn run(bus: Bus, subject: String, limits: Limits, mut queue: mpsc::Receiver<Waiting>) {
+    let mut waiting = Vec::with_capacity(limits.batch);
+    // One envelope that did not fit into the last message.
+    while !waiting.is_empty() || queue.recv_many(&mut waiting, limits.batch).await > 0 {
+        if !limits.gather.is_zero() && waiting.len() < limits.batch {
+            tokio::time::sleep(limits.gather).await;
+        }
+        while waiting.len() < limits.batch {
+            match queue.try_recv() {
+                Ok(next) => waiting.push(next),
+                Err(_) => break,
+            }
+        }
+        let rest = waiting.split_off(fitting(&waiting));
+        let (envelopes, done): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.envelope, one.done)).unzip();
+        let result = bus.publish(subject.clone(), Batch { envelopes }.encode()).await;
+        for done in done {
+            // A client that has gone away no longer listens; its command is stored all the same.
+            drop(done.send(result.clone()));
+        }
+        waiting = rest;
+    }
+}
+
+/// How many from the front go into one message: at least one.
+fn fitting(waiting: &[Waiting]) -> usize {
+    let mut bytes = 0;
+    let fit = waiting.iter().take_while(|one| {
+        bytes += one.envelope.size_bytes();
+        bytes <= MAX_MESSAGE_BYTES
+    });
+    fit.count().max(1)
+}

@@ -1,0 +1,88 @@
+//! Identifiers: a UUID each, told apart by their types.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        ///
+        /// A UUID (RFC 9562): text in human-readable formats, 16 bytes in others.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = Uuid))]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Names the UUID for what it identifies.
+            #[must_use]
+            pub const fn new(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// The UUID itself.
+            #[must_use]
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Identifies a merchant: who sells, and whose rows are whose.
+    MerchantId
+    /// Identifies a store of a merchant.
+    StoreId
+    /// Identifies a register: a till that numbers its own receipts.
+    RegisterId
+    /// Identifies a product of a merchant's catalogue.
+    ProductId
+    /// Identifies a command. Chosen by the client; the same id never takes effect twice.
+    CommandId
+    /// Identifies a sale: the id of the command that submitted it.
+    SaleId
+}
+
+impl From<CommandId> for SaleId {
+    fn from(command: CommandId) -> Self {
+        Self(command.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_its_uuid_in_text_and_in_json() {
+        let text = "018f4e5a-0000-7000-8000-0000000000ff";
+        let id: CommandId = text.parse().unwrap();
+        assert_eq!(id.to_string(), text);
+        assert_eq!(serde_json::to_string(&SaleId::from(id)).unwrap(), format!("\"{text}\""));
+        assert_eq!(format!("{id:?}"), format!("CommandId({text})"));
+        assert!("not a uuid".parse::<StoreId>().is_err());
+    }
+}

@@ -1,0 +1,80 @@
+//! Why a value cannot be: one error for all value types of this crate.
+
+/// A value outside the range of its type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// Not an RFC 3339 timestamp of the years 2000 to 9999.
+    #[error("not an RFC 3339 timestamp between the years 2000 and 9999")]
+    Timestamp,
+    /// Not the code of an active ISO 4217 currency.
+    #[error("not the code of an active ISO 4217 currency")]
+    Currency,
+    /// Beyond ±(2^53 − 1) minor units.
+    #[error("an amount is a whole number of minor units within ±9007199254740991")]
+    Amount,
+    /// Not a decimal of at most three places within ±1,000,000,000.
+    #[error("a quantity is a decimal of at most three places within ±1000000000")]
+    Quantity,
+    /// Not a percentage of at most four places from 0 to 1000.
+    #[error("a tax rate is a percentage of at most four places from 0 to 1000")]
+    Rate,
+    /// Nothing but white space.
+    #[error("text is empty")]
+    TextEmpty,
+    /// More characters than allowed.
+    #[error("text has {length} characters, at most {max} are allowed")]
+    TextTooLong {
+        /// Characters found.
+        length: usize,
+        /// Characters allowed.
+        max: usize,
+    },
+    /// A control character other than a line feed.
+    #[error("text holds a control character")]
+    TextControl,
+    /// What looks like a payment card number.
+    #[error("text holds a payment card number")]
+    CardNumber,
+    /// Not the last four digits of a card.
+    #[error("the last digits of a card are four ASCII digits")]
+    Last4,
+    /// Not a reason for a stock movement.
+    #[error("not a reason for a stock movement")]
+    Reason,
+    /// Not so many bytes in lower-case hexadecimal.
+    #[error("not {bytes} bytes in lower-case hexadecimal")]
+    Hex {
+        /// Bytes expected.
+        bytes: usize,
+    },
+    /// Not an Ed25519 public key.
+    #[error("not an Ed25519 public key")]
+    PublicKey,
+    /// Not representable in the canonical JSON of receipts.
+    #[error("number is not an integer within ±9007199254740991")]
+    Number,
+}
+
+impl Invalid {
+    /// A stable name for machines, in snake case.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Timestamp => "invalid_timestamp",
+            Self::Currency => "invalid_currency",
+            Self::Amount => "invalid_amount",
+            Self::Quantity => "invalid_quantity",
+            Self::Rate => "invalid_rate",
+            Self::TextEmpty => "text_empty",
+            Self::TextTooLong { .. } => "text_too_long",
+            Self::TextControl => "text_control_character",
+            Self::CardNumber => "card_number",
+            Self::Last4 => "invalid_last4",
+            Self::Reason => "invalid_reason",
+            Self::Hex { .. } => "invalid_hex",
+            Self::PublicKey => "invalid_public_key",
+            Self::Number => "invalid_number",
+        }
+    }
+}

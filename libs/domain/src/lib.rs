@@ -1,0 +1,23 @@
+//! The rules of selling, pure: money, tax, tenders, stock and receipts.
+//!
+//! Nothing here reads a clock, a random number, a network or a disk, so nothing here can fail for a reason outside its
+//! arguments. The same code prices a basket at the till, at the edge and in the worker.
+
+mod decimal;
+pub mod id;
+pub mod invalid;
+pub mod money;
+pub mod quantity;
+pub mod receipt;
+pub mod rejection;
+pub mod sale;
+#[cfg(test)]
+mod shop;
+pub mod stock;
+pub mod tax;
+pub mod tender;
+pub mod text;
+pub mod time;
+
+pub use invalid::Invalid;
+pub use rejection::Rejection;

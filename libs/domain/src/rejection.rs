@@ -1,0 +1,146 @@
+//! Why a command is refused.
+
+use crate::{
+    id::{ProductId, RegisterId, StoreId},
+    money::{Amount, Currency, Overflow},
+    stock::Reason,
+};
+
+/// A refusal: the message is for people, [`Rejection::code`] for machines, [`Rejection::pointer`] says which field.
+///
+/// Lines and payments are counted from 0.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// No line at all.
+    #[error("there is no line")]
+    EmptyBasket,
+    /// More lines than a document may have.
+    #[error("there are {count} lines, at most {max} are allowed")]
+    TooManyLines {
+        /// Lines found.
+        count: usize,
+        /// Lines allowed.
+        max: usize,
+    },
+    /// More payments than a sale may have.
+    #[error("there are {count} payments, at most {max} are allowed")]
+    TooManyPayments {
+        /// Payments found.
+        count: usize,
+        /// Payments allowed.
+        max: usize,
+    },
+    /// A quantity that cannot be sold or moved.
+    #[error("the quantity of line {line} is out of range")]
+    QuantityOutOfRange {
+        /// The line.
+        line: usize,
+    },
+    /// A price below zero.
+    #[error("the unit price of line {line} is negative")]
+    PriceNegative {
+        /// The line.
+        line: usize,
+    },
+    /// The merchant has no such store.
+    #[error("there is no store {0}")]
+    UnknownStore(StoreId),
+    /// The store has no such register.
+    #[error("there is no register {0} in the store")]
+    UnknownRegister(RegisterId),
+    /// The merchant has no such product.
+    #[error("there is no product {product} (line {line})")]
+    UnknownProduct {
+        /// The line.
+        line: usize,
+        /// The product.
+        product: ProductId,
+    },
+    /// The merchant sells in another currency.
+    #[error("the merchant sells in {expected}, not in {found}")]
+    CurrencyMismatch {
+        /// The merchant's currency.
+        expected: Currency,
+        /// The currency of the sale.
+        found: Currency,
+    },
+    /// A sum is beyond ±(2^53 − 1) minor units.
+    #[error("an amount is beyond what can be counted")]
+    AmountOverflow,
+    /// A payment of nothing or less.
+    #[error("payment {payment} is not positive")]
+    PaymentNotPositive {
+        /// The payment.
+        payment: usize,
+    },
+    /// Payments do not cover the total.
+    #[error("the payments are {} minor units short of the total", missing.get())]
+    PaymentShort {
+        /// What is missing.
+        missing: Amount,
+    },
+    /// Cards are charged more than the total.
+    #[error("card payments exceed the total by {} minor units", excess.get())]
+    CardExceedsTotal {
+        /// What is too much.
+        excess: Amount,
+    },
+    /// All the cash would come back as change.
+    #[error("cash is tendered but none is needed")]
+    CashNotNeeded,
+    /// A reason that people do not give for an adjustment.
+    #[error("stock is not adjusted for the reason {0}")]
+    ReasonNotAllowed(Reason),
+}
+
+impl Rejection {
+    /// A stable name for machines, in snake case.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::EmptyBasket => "empty_basket",
+            Self::TooManyLines { .. } => "too_many_lines",
+            Self::TooManyPayments { .. } => "too_many_payments",
+            Self::QuantityOutOfRange { .. } => "quantity_out_of_range",
+            Self::PriceNegative { .. } => "price_negative",
+            Self::UnknownStore(_) => "unknown_store",
+            Self::UnknownRegister(_) => "unknown_register",
+            Self::UnknownProduct { .. } => "unknown_product",
+            Self::CurrencyMismatch { .. } => "currency_mismatch",
+            Self::AmountOverflow => "amount_overflow",
+            Self::PaymentNotPositive { .. } => "payment_not_positive",
+            Self::PaymentShort { .. } => "payment_short",
+            Self::CardExceedsTotal { .. } => "card_exceeds_total",
+            Self::CashNotNeeded => "cash_not_needed",
+            Self::ReasonNotAllowed(_) => "reason_not_allowed",
+        }
+    }
+
+    /// The field at fault as a JSON pointer (RFC 6901) into the command, none if it is no single one.
+    #[must_use]
+    pub fn pointer(&self) -> Option<String> {
+        Some(match self {
+            Self::EmptyBasket | Self::TooManyLines { .. } => "/lines".to_owned(),
+            Self::TooManyPayments { .. }
+            | Self::PaymentShort { .. }
+            | Self::CardExceedsTotal { .. }
+            | Self::CashNotNeeded => "/payments".to_owned(),
+            Self::QuantityOutOfRange { line } => format!("/lines/{line}/quantity"),
+            Self::PriceNegative { line } => format!("/lines/{line}/unit_price"),
+            Self::UnknownStore(_) => "/store".to_owned(),
+            Self::UnknownRegister(_) => "/register".to_owned(),
+            Self::UnknownProduct { line, .. } => format!("/lines/{line}/product"),
+            Self::CurrencyMismatch { .. } => "/currency".to_owned(),
+            Self::PaymentNotPositive { payment } => format!("/payments/{payment}"),
+            Self::ReasonNotAllowed(_) => "/reason".to_owned(),
+            Self::AmountOverflow => return None,
+        })
+    }
+}
+
+impl From<Overflow> for Rejection {
+    fn from(_: Overflow) -> Self {
+        Self::AmountOverflow
+    }
+}

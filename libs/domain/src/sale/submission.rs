@@ -1,0 +1,83 @@
+//! A sale as a till reports it.
+
+use crate::{
+    Rejection,
+    id::{ProductId, RegisterId, SaleId, StoreId},
+    money::{Amount, Currency},
+    quantity::Quantity,
+    tender::Payment,
+    text::Note,
+    time::Timestamp,
+};
+
+/// The most lines of a sale or of an adjustment of stock.
+pub const MAX_LINES: usize = 500;
+/// The most payments of a sale.
+pub const MAX_PAYMENTS: usize = 20;
+/// The most of one line: 1,000,000 units.
+pub const MAX_QUANTITY: Quantity = Quantity::whole(1_000_000);
+
+/// A sale as a till reports it: what happened at the counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The id of the command that carries it.
+    pub id: SaleId,
+    /// Where it was sold.
+    pub store: StoreId,
+    /// The till.
+    pub register: RegisterId,
+    /// When the customer paid, by the till's clock.
+    pub sold_at: Timestamp,
+    /// The currency of all amounts.
+    pub currency: Currency,
+    /// What was sold, 1 to [`MAX_LINES`].
+    pub lines: Vec<NewLine>,
+    /// What the customer paid with, at most [`MAX_PAYMENTS`].
+    pub payments: Vec<Payment>,
+    /// The cashier's remark.
+    pub note: Option<Note>,
+}
+
+/// A line of a submitted sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLine {
+    /// The product.
+    pub product: ProductId,
+    /// How much: above zero, at most [`MAX_QUANTITY`].
+    pub quantity: Quantity,
+    /// What the till charged for one unit, not negative; none for the catalogue's price. It is a fact: where it differs
+    /// from the catalogue it is kept, and the sale flagged.
+    pub unit_price: Option<Amount>,
+}
+
+impl Submission {
+    /// Checks what the submission alone decides: how many lines and payments, and the ranges of their numbers.
+    ///
+    /// # Errors
+    /// [`Rejection::EmptyBasket`], [`Rejection::TooManyLines`], [`Rejection::TooManyPayments`],
+    /// [`Rejection::QuantityOutOfRange`] or [`Rejection::PriceNegative`].
+    pub fn check(&self) -> Result<(), Rejection> {
+        check_count(self.lines.len())?;
+        if self.payments.len() > MAX_PAYMENTS {
+            return Err(Rejection::TooManyPayments { count: self.payments.len(), max: MAX_PAYMENTS });
+        }
+        for (line, NewLine { quantity, unit_price, .. }) in self.lines.iter().enumerate() {
+            if *quantity <= Quantity::ZERO || *quantity > MAX_QUANTITY {
+                return Err(Rejection::QuantityOutOfRange { line });
+            }
+            if unit_price.is_some_and(Amount::is_negative) {
+                return Err(Rejection::PriceNegative { line });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks that there are 1 to [`MAX_LINES`] lines.
+pub(crate) fn check_count(lines: usize) -> Result<(), Rejection> {
+    match lines {
+        0 => Err(Rejection::EmptyBasket),
+        1..=MAX_LINES => Ok(()),
+        count => Err(Rejection::TooManyLines { count, max: MAX_LINES }),
+    }
+}

@@ -1,0 +1,18 @@
+//! What every binary has in common: settings, telemetry, health, shutdown and the worker loop.
+
+pub mod clock;
+pub mod health;
+pub mod ids;
+pub mod metrics;
+pub mod process;
+pub mod settings;
+pub mod stop;
+pub mod worker;
+
+pub use clock::Clock;
+pub use health::Health;
+pub use ids::Ids;
+pub use process::{Process, main};
+pub use settings::Settings;
+pub use stop::Stop;
+pub use worker::{Item, Worker};

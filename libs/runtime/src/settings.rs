@@ -1,0 +1,75 @@
+//! Settings, read once at start: defaults, then a file, then the environment.
+
+use std::path::Path;
+
+use config::{Config, ConfigError, Environment, File, FileFormat};
+use serde::{Deserialize, de::DeserializeOwned};
+
+/// The settings of one binary.
+pub trait Settings: DeserializeOwned + std::fmt::Debug + Send + 'static {
+    /// Every setting with its default and its meaning, as TOML: the sample that users copy.
+    const SAMPLE: &'static str;
+
+    /// The part that every binary has.
+    fn process(&self) -> &ProcessSettings;
+}
+
+/// What every binary can be told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessSettings {
+    /// Where `/livez`, `/readyz` and `/metrics` are served, for example `127.0.0.1:9101`. The edge serves them beside its
+    /// own routes and has none.
+    pub listen: Option<String>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which are written, as `tracing-subscriber`'s `EnvFilter` has it, for example `info,tillstream_bus=debug`.
+    pub log_filter: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// How PostgreSQL is reached.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// For example `postgres://tillstream_edge:secret@127.0.0.1/tillstream`.
+    pub url: String,
+    /// Connections at the most.
+    pub max_connections: u32,
+    /// How long to wait for a connection.
+    pub acquire_timeout_ms: u64,
+}
+
+impl std::fmt::Debug for DatabaseSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let place = self.url.rsplit_once('@').map_or("[redacted]", |(_, place)| place);
+        f.debug_struct("DatabaseSettings")
+            .field("url", &format_args!("[redacted]@{place}"))
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout_ms", &self.acquire_timeout_ms)
+            .finish()
+    }
+}
+
+/// Reads settings: [`Settings::SAMPLE`], then `file`, then variables such as `TILLSTREAM__DATABASE__URL`. Unknown keys
+/// are refused.
+///
+/// # Errors
+/// When the file can't be read, or a key is unknown, missing or of the wrong type.
+pub fn load<S: Settings>(file: Option<&Path>) -> Result<S, ConfigError> {
+    let mut builder = Config::builder().add_source(File::from_str(S::SAMPLE, FileFormat::Toml));
+    if let Some(file) = file {
+        builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+    }
+    let environment = Environment::with_prefix("TILLSTREAM").prefix_separator("__").separator("__");
+    builder.add_source(environment).build()?.try_deserialize()
+}

@@ -1,0 +1,299 @@
+//! The worker loop: the one place where the order of commit, publish, answer and acknowledge is written.
+//!
+//! pull → (claim → load and lock → decide → save → record → commit) → publish → answer → acknowledge
+
+mod batch;
+mod settings;
+mod solo;
+mod stats;
+
+use std::time::Duration;
+
+use tillstream_bus::{
+    Bus,
+    consume::{Delivery, Puller},
+    subject::Class,
+};
+use tillstream_contract::{Envelope, Message, Outcome, Stage, dead::DeadLetter};
+use tillstream_domain::time::Timestamp;
+use tillstream_store::{Error, PgConnection, PgPool, inbox};
+use tokio::time::{interval, sleep};
+use tracing::{info, warn};
+
+#[cfg(debug_assertions)]
+pub use settings::Sabotage;
+pub use settings::{PullSettings, WorkerSettings};
+
+use crate::{Process, health::describe};
+use batch::Answered;
+use stats::Stats;
+
+/// A message opened.
+#[derive(Clone, Debug)]
+pub struct Item<M> {
+    /// What it came in.
+    pub envelope: Envelope,
+    /// What it says.
+    pub message: M,
+}
+
+impl<M> Item<M> {
+    /// What the inbox knows it by.
+    #[must_use]
+    pub fn key(&self) -> inbox::Key {
+        (self.envelope.merchant, self.envelope.id)
+    }
+}
+
+/// What to load, how to decide and what to save. The runtime owns everything else: a worker never begins a transaction,
+/// publishes or acknowledges.
+pub trait Worker: Send + Sync + 'static {
+    /// The worker's name: its consumer, its database and bus role, and its part of the inbox.
+    const NAME: &'static str;
+    /// Where its messages come from.
+    const SOURCE: (Class, &'static str);
+    /// What clients wait for that this worker's decision brings about.
+    const ANSWERS: Option<Stage>;
+
+    /// What it takes.
+    type Message: Message;
+    /// What a decision needs to know, and what decisions change.
+    type State: Send;
+
+    /// Loads what deciding on `batch` needs, and locks what it may change, in key order.
+    fn load(
+        &self,
+        conn: &mut PgConnection,
+        batch: &[&Item<Self::Message>],
+    ) -> impl Future<Output = Result<Self::State, Error>> + Send;
+
+    /// Decides. No I/O, no clock.
+    fn decide(&self, state: &mut Self::State, item: &Item<Self::Message>, now: Timestamp) -> Outcome;
+
+    /// Saves what the decisions changed.
+    fn save(
+        &self,
+        conn: &mut PgConnection,
+        state: Self::State,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// A worker at its consumer.
+#[derive(Debug)]
+pub struct Station<W> {
+    worker: W,
+    process: Process,
+    bus: Bus,
+    pool: PgPool,
+    settings: WorkerSettings,
+    stats: Stats,
+}
+
+/// Stopped before everything in hand was settled: what is left is given back.
+struct Interrupted;
+
+impl<W: Worker> Station<W> {
+    /// Puts `worker` to work with these connections.
+    #[must_use]
+    pub fn new(worker: W, process: Process, bus: Bus, pool: PgPool, settings: WorkerSettings) -> Self {
+        let stats = Stats::shared(&process.metrics);
+        Self { worker, process, bus, pool, settings, stats }
+    }
+
+    /// Works until the process stops, on every partition.
+    pub async fn run(self) {
+        let partitions = (0..self.bus.partitions()).map(|partition| self.partition(partition));
+        futures_util::future::join_all(partitions).await;
+        self.bus.flush().await;
+    }
+
+    /// Works until nothing is pending on any partition, without waiting for more. For tests.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn drain(&self) -> Result<u64, tillstream_bus::topology::TopologyError> {
+        let mut handled = 0;
+        for partition in 0..self.bus.partitions() {
+            let mut puller = self.puller(partition);
+            loop {
+                let lag = puller.lag().await?;
+                if lag.pending + lag.in_hand == 0 {
+                    break;
+                }
+                let deliveries = puller.next().await;
+                handled += deliveries.len() as u64;
+                self.settle(&deliveries).await;
+                self.bus.flush().await;
+            }
+            puller.release().await;
+        }
+        Ok(handled)
+    }
+
+    fn puller(&self, partition: u16) -> Puller {
+        let (class, _) = W::SOURCE;
+        Puller::new(self.bus.clone(), class.stream(partition), W::NAME.to_owned(), self.settings.pull.pull())
+    }
+
+    async fn partition(&self, partition: u16) {
+        let (class, _) = W::SOURCE;
+        let stream = class.stream(partition);
+        let mut puller = self.puller(partition);
+        let mut sampling = interval(Duration::from_secs(5));
+        info!(worker = W::NAME, stream, "pulling");
+        loop {
+            tokio::select! {
+                () = self.process.stop.wait() => break,
+                _ = sampling.tick() => self.stats.sample(W::NAME, &stream, puller.lag().await),
+                deliveries = puller.next() => self.settle(&deliveries).await,
+            }
+        }
+        puller.release().await;
+        info!(worker = W::NAME, stream, "drained");
+    }
+
+    /// Handles what was delivered and acknowledges it; says all the while that it is being worked on.
+    async fn settle(&self, deliveries: &[Delivery]) {
+        #[cfg(debug_assertions)]
+        if self.settings.sabotage == Some(Sabotage::AckBeforeCommit) {
+            for delivery in deliveries {
+                delivery.ack().await;
+            }
+            self.bus.flush().await;
+        }
+        let mut alive = interval(self.settings.progress());
+        alive.tick().await;
+        let handle = self.handle(deliveries);
+        tokio::pin!(handle);
+        let handled = loop {
+            tokio::select! {
+                handled = &mut handle => break handled,
+                _ = alive.tick() => for delivery in deliveries { delivery.progress().await; },
+            }
+        };
+        for delivery in deliveries {
+            match handled {
+                Ok(()) => delivery.ack().await,
+                Err(Interrupted) => delivery.later(Duration::ZERO).await,
+            }
+        }
+    }
+
+    async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Interrupted> {
+        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        for delivery in deliveries {
+            // What was in hand at repeated crashes is tried alone, so that the others get through.
+            let suspect = delivery.deliveries() > u64::from(self.settings.deliveries_until_alone);
+            let envelopes = match &delivery.envelopes {
+                Ok(envelopes) => envelopes,
+                Err(error) => {
+                    self.bury(self.letter(delivery.payload().to_vec(), describe(error), 1)).await?;
+                    continue;
+                }
+            };
+            for envelope in envelopes {
+                match envelope.open() {
+                    Ok(message) => {
+                        let item = Item { envelope: envelope.clone(), message };
+                        if suspect { alone.push(item) } else { together.push(item) }
+                    }
+                    Err(error) => self.bury_envelope(envelope, describe(&error), 1).await?,
+                }
+            }
+        }
+        if !together.is_empty() {
+            match self.commit_until_decided(&together).await? {
+                Ok(answered) => self.publish(answered).await?,
+                Err(reason) => {
+                    warn!(
+                        worker = W::NAME,
+                        reason,
+                        messages = together.len(),
+                        "batch failed; trying each message alone"
+                    );
+                    alone.append(&mut together);
+                }
+            }
+        }
+        for item in alone {
+            self.alone(item).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes the events, then sends the answers. Only then may the messages be acknowledged.
+    async fn publish(&self, answered: Answered) -> Result<(), Interrupted> {
+        let Answered { events, answers } = answered;
+        let _timer = self.stats.publishing.start_timer();
+        let mut pause = Pause::default();
+        while let Err(error) = self.bus.publish_events(events.clone()).await {
+            warn!(
+                worker = W::NAME,
+                error = describe(&error),
+                events = events.len(),
+                "events are committed but not published yet; trying again"
+            );
+            pause.wait(self).await?;
+        }
+        self.bus.answer(answers).await;
+        Ok(())
+    }
+
+    async fn bury_envelope(&self, envelope: &Envelope, reason: String, attempts: u32) -> Result<(), Interrupted> {
+        let batch = tillstream_contract::Batch { envelopes: vec![envelope.clone()] };
+        let (class, _) = W::SOURCE;
+        let partition = tillstream_bus::subject::partition(envelope.merchant, self.bus.partitions());
+        let subject = class.subject(tillstream_bus::subject::context(&envelope.kind), partition);
+        let letter = DeadLetter { subject, ..self.letter(batch.encode().to_vec(), reason, attempts) };
+        self.bury(letter).await
+    }
+
+    fn letter(&self, payload: Vec<u8>, reason: String, attempts: u32) -> DeadLetter {
+        let (class, context) = W::SOURCE;
+        DeadLetter {
+            worker: W::NAME.to_owned(),
+            subject: class.subject(context, 0),
+            reason,
+            attempts,
+            at: self.process.clock.now(),
+            payload: serde_bytes::ByteBuf::from(payload),
+        }
+    }
+
+    async fn bury(&self, letter: DeadLetter) -> Result<(), Interrupted> {
+        let mut pause = Pause::default();
+        while let Err(error) = self.bus.bury(&letter).await {
+            warn!(worker = W::NAME, error = describe(&error), "dead letter could not be stored; trying again");
+            pause.wait(self).await?;
+        }
+        self.stats.count(W::NAME, "dead", 1);
+        warn!(
+            worker = W::NAME,
+            reason = letter.reason,
+            attempts = letter.attempts,
+            "message set aside; see `pos deadletters list`"
+        );
+        Ok(())
+    }
+}
+
+/// Pauses that grow, up to two seconds.
+struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(Duration::from_millis(50))
+    }
+}
+
+impl Pause {
+    async fn wait<W: Worker>(&mut self, station: &Station<W>) -> Result<(), Interrupted> {
+        let pause = self.0;
+        self.0 = (pause * 2).min(Duration::from_secs(2));
+        tokio::select! {
+            () = station.process.stop.wait() => Err(Interrupted),
+            () = sleep(pause) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Connections and migrations.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::Error;
+
+/// Every migration, in order. They never change once released.
+pub static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// A pool of up to `max_connections` to `url`, opened when first used: a database that is down at start is no reason not
+/// to start. Waiting for a connection is bounded by `acquire_timeout`.
+///
+/// # Errors
+/// When `url` is not a PostgreSQL URL.
+pub fn pool(name: &str, url: &str, max_connections: u32, acquire_timeout: Duration) -> Result<PgPool, Error> {
+    let options = PgConnectOptions::from_str(url)?.application_name(&format!("tillstream-{name}"));
+    Ok(PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(acquire_timeout)
+        // A broken connection shows in the first statement; a ping before each use would cost a round trip.
+        .test_before_acquire(false)
+        .connect_lazy_with(options))
+}
+
+/// Whether the database answers.
+///
+/// # Errors
+/// When it does not.
+pub async fn ping(pool: &PgPool) -> Result<(), Error> {
+    sqlx::query!("select 1 as one").fetch_one(pool).await?;
+    Ok(())
+}

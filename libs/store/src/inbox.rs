@@ -1,0 +1,188 @@
+//! The inbox: every command and event that took effect, with its outcome. It is what makes effects happen once.
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+use tillstream_contract::{Envelope, Outcome};
+use tillstream_domain::{id::MerchantId, time::Timestamp};
+use uuid::Uuid;
+
+use crate::{Error, read, stored};
+
+/// What a message is known by.
+pub type Key = (MerchantId, Uuid);
+
+/// A message that took effect before.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// SHA-256 of the request that took effect; events have none.
+    pub fingerprint: Option<Vec<u8>>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// A command in the books, as its sender may see it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What it was, for example `sale.submit.v1`.
+    pub kind: String,
+    /// Who asked for it.
+    pub actor: String,
+    /// When the edge took it.
+    pub submitted_at: Timestamp,
+    /// When the worker decided.
+    pub decided_at: Timestamp,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Those of `envelopes` that took effect before, in `context`.
+///
+/// # Errors
+/// When the statement fails or a stored outcome can't be read.
+pub async fn seen(
+    conn: &mut PgConnection,
+    context: &str,
+    envelopes: &[&Envelope],
+) -> Result<HashMap<Key, Seen>, Error> {
+    let merchants: Vec<Uuid> = envelopes.iter().map(|envelope| envelope.merchant.uuid()).collect();
+    let ids: Vec<Uuid> = envelopes.iter().map(|envelope| envelope.id).collect();
+    let rows = sqlx::query!(
+        "select m.merchant_id, m.id, m.fingerprint, m.outcome
+         from unnest($2::uuid[], $3::uuid[]) as wanted (merchant_id, id)
+         join inbox.messages m on m.merchant_id = wanted.merchant_id and m.id = wanted.id and m.context = $1",
+        context,
+        &merchants,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let outcome = decode(&row.outcome)?;
+            Ok(((MerchantId::new(row.merchant_id), row.id), Seen { fingerprint: row.fingerprint, outcome }))
+        })
+        .collect()
+}
+
+/// Records that `decided` took effect now. A message that another transaction recorded meanwhile violates the primary
+/// key, which is [`crate::Fault::Conflict`]: nothing of this transaction stays.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn record(
+    conn: &mut PgConnection,
+    context: &str,
+    decided: &[(&Envelope, &Outcome)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    // In key order, so that two workers with the same messages cannot deadlock.
+    let mut decided: Vec<_> = decided.to_vec();
+    decided.sort_unstable_by_key(|(envelope, _)| (envelope.merchant, envelope.id));
+    let mut columns = Columns::default();
+    for (envelope, outcome) in decided {
+        columns.merchants.push(envelope.merchant.uuid());
+        columns.ids.push(envelope.id);
+        columns.kinds.push(envelope.kind.clone());
+        columns.actors.push(envelope.actor.clone());
+        columns.fingerprints.push(envelope.fingerprint.as_ref().map(|fingerprint| fingerprint.to_vec()));
+        columns.accepted.push(matches!(outcome, Outcome::Accepted(_)));
+        columns.outcomes.push(outcome.encode());
+        columns.submitted.push(stored(envelope.at));
+    }
+    sqlx::query!(
+        "insert into inbox.messages
+           (merchant_id, context, id, kind, actor, fingerprint, accepted, outcome, submitted_at, decided_at)
+         select m, $1, i, k, a, f, y, o, s, $10
+         from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bytea[], $7::bool[], $8::bytea[], $9::timestamptz[])
+           as t (m, i, k, a, f, y, o, s)",
+        context,
+        &columns.merchants,
+        &columns.ids,
+        &columns.kinds,
+        &columns.actors,
+        &columns.fingerprints as &[Option<Vec<u8>>],
+        &columns.accepted,
+        &columns.outcomes,
+        &columns.submitted,
+        stored(now),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+#[derive(Default)]
+struct Columns {
+    merchants: Vec<Uuid>,
+    ids: Vec<Uuid>,
+    kinds: Vec<String>,
+    actors: Vec<String>,
+    fingerprints: Vec<Option<Vec<u8>>>,
+    accepted: Vec<bool>,
+    outcomes: Vec<Vec<u8>>,
+    submitted: Vec<chrono::DateTime<chrono::Utc>>,
+}
+
+/// The command `id`, from whichever context took it. For the edge, whose role sees the caller's merchant alone.
+///
+/// # Errors
+/// When the statement fails or the stored outcome can't be read.
+pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: Uuid) -> Result<Option<Entry>, Error> {
+    let row = sqlx::query!(
+        "select kind, actor, outcome, submitted_at, decided_at from inbox.messages
+         where merchant_id = $1 and id = $2 and fingerprint is not null limit 1",
+        merchant.uuid(),
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        Ok(Entry {
+            kind: row.kind,
+            actor: row.actor,
+            submitted_at: read(row.submitted_at)?,
+            decided_at: read(row.decided_at)?,
+            outcome: decode(&row.outcome)?,
+        })
+    })
+    .transpose()
+}
+
+/// Counts one more attempt at a message that is tried alone, and returns how many there were with this one.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn attempt(conn: &mut PgConnection, context: &str, (merchant, id): Key) -> Result<u32, Error> {
+    let attempts = sqlx::query_scalar!(
+        "insert into inbox.attempts as a (merchant_id, context, id, attempts) values ($1, $2, $3, 1)
+         on conflict (merchant_id, context, id) do update set attempts = a.attempts + 1
+         returning attempts",
+        merchant.uuid(),
+        context,
+        id
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(u32::try_from(attempts).unwrap_or(u32::MAX))
+}
+
+/// Forgets the attempts at a message, which took effect or was set aside.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn forget_attempts(conn: &mut PgConnection, context: &str, (merchant, id): Key) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from inbox.attempts where merchant_id = $1 and context = $2 and id = $3",
+        merchant.uuid(),
+        context,
+        id
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn decode(outcome: &[u8]) -> Result<Outcome, Error> {
+    Outcome::decode(outcome).map_err(|error| Error::stored("outcome", error))
+}

@@ -1,0 +1,32 @@
+//! Everything that is SQL: free functions named for what they do, set-based, checked at compile time.
+//!
+//! Workers pass the connection of their transaction; the runtime begins and commits it. The edge reads through
+//! [`tenant::read`], confined to one merchant by row-level security.
+
+pub mod catalog;
+pub mod connect;
+mod error;
+pub mod inbox;
+pub mod receipt;
+pub mod role;
+pub mod sale;
+pub mod seed;
+pub mod stock;
+pub mod tenant;
+
+pub use connect::{MIGRATIONS, pool};
+pub use error::{Error, Fault};
+pub use sqlx::{PgConnection, PgPool};
+
+use chrono::{DateTime, Utc};
+use tillstream_domain::time::Timestamp;
+
+/// As PostgreSQL takes it; both count microseconds.
+fn stored(at: Timestamp) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at.micros()).expect("a timestamp lies between the years 2000 and 9999")
+}
+
+/// As the domain takes it; both count microseconds.
+fn read(at: DateTime<Utc>) -> Result<Timestamp, Error> {
+    Timestamp::from_micros(at.timestamp_micros()).map_err(|error| Error::stored("time", error))
+}

@@ -1,0 +1,108 @@
+//! Sales in the books.
+
+use sqlx::PgConnection;
+use tillstream_contract::sale::Sale;
+use tillstream_domain::{
+    id::{MerchantId, SaleId, StoreId},
+    time::Timestamp,
+};
+use uuid::Uuid;
+
+use crate::{Error, read, stored};
+
+/// A place in the list of sales, newest first.
+pub type Cursor = (Timestamp, SaleId);
+
+/// A sale as stored.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its place in the list.
+    pub cursor: Cursor,
+    /// [`Sale`] as JSON, as it was recorded.
+    pub document: String,
+}
+
+/// Saves completed sales.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn save(conn: &mut PgConnection, sales: &[Sale]) -> Result<(), Error> {
+    if sales.is_empty() {
+        return Ok(());
+    }
+    let documents: Vec<String> = sales
+        .iter()
+        .map(|sale| serde_json::to_string(sale).expect("a sale holds only strings, integers, lists and named fields"))
+        .collect();
+    let merchants: Vec<Uuid> = sales.iter().map(|sale| sale.merchant.id.uuid()).collect();
+    let ids: Vec<Uuid> = sales.iter().map(|sale| sale.id.uuid()).collect();
+    let stores: Vec<Uuid> = sales.iter().map(|sale| sale.store.id.uuid()).collect();
+    let registers: Vec<Uuid> = sales.iter().map(|sale| sale.register.id.uuid()).collect();
+    let sold: Vec<_> = sales.iter().map(|sale| stored(sale.sold_at)).collect();
+    let recorded: Vec<_> = sales.iter().map(|sale| stored(sale.recorded_at)).collect();
+    let currencies: Vec<String> = sales.iter().map(|sale| sale.currency.code().to_owned()).collect();
+    let totals: Vec<i64> = sales.iter().map(|sale| sale.total.get()).collect();
+    sqlx::query!(
+        "insert into sales.sales
+           (merchant_id, sale_id, store_id, register_id, sold_at, recorded_at, currency, total, document)
+         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[],
+           $7::text[], $8::bigint[], $9::text[])",
+        &merchants,
+        &ids,
+        &stores,
+        &registers,
+        &sold,
+        &recorded,
+        &currencies,
+        &totals,
+        &documents,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The sale `id`, as JSON, as it was recorded.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: SaleId) -> Result<Option<String>, Error> {
+    Ok(sqlx::query_scalar!(
+        "select document from sales.sales where merchant_id = $1 and sale_id = $2",
+        merchant.uuid(),
+        id.uuid()
+    )
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Up to `limit` sales before `before`, newest first, of one store or all.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn page(
+    conn: &mut PgConnection,
+    merchant: MerchantId,
+    store: Option<StoreId>,
+    before: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Row>, Error> {
+    let (at, id) = before.map_or((None, None), |(at, id)| (Some(stored(at)), Some(id.uuid())));
+    let rows = sqlx::query!(
+        "select recorded_at, sale_id, document from sales.sales
+         where merchant_id = $1
+           and ($2::uuid is null or store_id = $2)
+           and ($3::timestamptz is null or (recorded_at, sale_id) < ($3, $4::uuid))
+         order by recorded_at desc, sale_id desc limit $5",
+        merchant.uuid(),
+        store.map(StoreId::uuid),
+        at,
+        id,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok(Row { cursor: (read(row.recorded_at)?, SaleId::new(row.sale_id)), document: row.document }))
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! A shop to try things with.
+
+use sqlx::PgConnection;
+use tillstream_domain::{
+    id::{MerchantId, ProductId},
+    money::Rounding,
+    quantity::Quantity,
+    sale::{Merchant, Product, Register, Store},
+    stock::{Movement, Reason},
+    tax::{Rate, TaxMode, TaxRounding},
+    time::Timestamp,
+};
+use uuid::Uuid;
+
+use crate::{Error, stock};
+
+/// A merchant with all that belongs to it.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    /// The merchant.
+    pub merchant: Merchant,
+    /// Its stores.
+    pub stores: Vec<Store>,
+    /// Its registers, with their stores.
+    pub registers: Vec<Register>,
+    /// Its tax categories: code, name, rate.
+    pub tax_categories: Vec<(String, String, Rate)>,
+    /// Its products.
+    pub products: Vec<Product>,
+    /// What each product's level is at first, in each store.
+    pub opening: Quantity,
+}
+
+/// Puts a shop into the database; what is there already stays as it is. Opening stock is a movement like any other.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn plant(conn: &mut PgConnection, shop: &Shop, now: Timestamp) -> Result<(), Error> {
+    let merchant = shop.merchant.id;
+    plant_merchant(conn, &shop.merchant).await?;
+    for store in &shop.stores {
+        sqlx::query!(
+            "insert into catalog.stores (merchant_id, store_id, name) values ($1, $2, $3) on conflict do nothing",
+            merchant.uuid(),
+            store.id.uuid(),
+            store.name
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    for register in &shop.registers {
+        sqlx::query!(
+            "insert into catalog.registers (merchant_id, register_id, store_id, code) values ($1, $2, $3, $4)
+             on conflict do nothing",
+            merchant.uuid(),
+            register.id.uuid(),
+            register.store.id.uuid(),
+            register.code
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    for (code, name, rate) in &shop.tax_categories {
+        let rate = i32::try_from(rate.millionths()).expect("a rate is at most 1000 %");
+        sqlx::query!(
+            "insert into catalog.tax_categories (merchant_id, code, name, rate) values ($1, $2, $3, $4)
+             on conflict do nothing",
+            merchant.uuid(),
+            code,
+            name,
+            rate
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    let planted = plant_products(conn, merchant, &shop.products).await?;
+    let mut entries = Vec::new();
+    for store in &shop.stores {
+        for (line, product) in (0..).zip(&planted) {
+            let movement = Movement {
+                store: store.id,
+                product: *product,
+                delta: shop.opening,
+                reason: Reason::Opening,
+                occurred_at: now,
+                line,
+            };
+            // One source for each level, so that a product that is added later has its own.
+            let source = Uuid::new_v5(&store.id.uuid(), product.uuid().as_bytes());
+            entries.push(stock::Entry { merchant, source, movement });
+        }
+    }
+    stock::append(conn, &entries, now).await?;
+    let levels =
+        entries.iter().map(|entry| ((merchant, entry.movement.store, entry.movement.product), shop.opening)).collect();
+    stock::apply_deltas(conn, &levels).await
+}
+
+async fn plant_merchant(conn: &mut PgConnection, merchant: &Merchant) -> Result<(), Error> {
+    let mode = match merchant.rules.mode {
+        TaxMode::Included => "included",
+        TaxMode::Added => "added",
+    };
+    let per = match merchant.rules.per {
+        TaxRounding::Line => "line",
+        TaxRounding::Group => "group",
+    };
+    let rounding = match merchant.rules.rounding {
+        Rounding::HalfUp => "half_up",
+        Rounding::HalfEven => "half_even",
+    };
+    sqlx::query!(
+        "insert into catalog.merchants (merchant_id, name, currency, tax_mode, tax_per, rounding)
+         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+        merchant.id.uuid(),
+        merchant.name,
+        merchant.currency.code(),
+        mode,
+        per,
+        rounding
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Returns those that were not there yet.
+async fn plant_products(
+    conn: &mut PgConnection,
+    merchant: MerchantId,
+    products: &[Product],
+) -> Result<Vec<ProductId>, Error> {
+    let ids: Vec<Uuid> = products.iter().map(|product| product.id.uuid()).collect();
+    let skus: Vec<String> = products.iter().map(|product| product.sku.clone()).collect();
+    let names: Vec<String> = products.iter().map(|product| product.name.clone()).collect();
+    let prices: Vec<i64> = products.iter().map(|product| product.unit_price.get()).collect();
+    let categories: Vec<String> = products.iter().map(|product| product.tax_category.clone()).collect();
+    let planted = sqlx::query_scalar!(
+        "insert into catalog.products (merchant_id, product_id, sku, name, unit_price, tax_category)
+         select $1, i, s, n, p, c from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::text[]) as t (i, s, n, p, c)
+         on conflict do nothing returning product_id",
+        merchant.uuid(),
+        &ids,
+        &skus,
+        &names,
+        &prices,
+        &categories
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(planted.into_iter().map(ProductId::new).collect())
+}

@@ -97,6 +97,12 @@ impl Bus {
         self.client.connection_state() == State::Connected
     }
 
+    /// Waits until the server is there, for `within` at the most; whether it is.
+    pub async fn connected(&self, within: Duration) -> bool {
+        let flushed = tokio::time::timeout(within, self.client.flush()).await;
+        matches!(flushed, Ok(Ok(()))) && self.is_connected()
+    }
+
     /// How many partitions there are.
     #[must_use]
     pub fn partitions(&self) -> u16 {

@@ -58,8 +58,11 @@ impl Bus {
     /// [`PublishError`] of the first message that failed; others may have been stored. Publishing all again is safe, for
     /// consumers know what they have seen.
     pub async fn publish_events(&self, events: Vec<Envelope>) -> Result<(), PublishError> {
-        let messages = pack(Class::Event, self.partitions(), events);
-        try_join_all(messages.into_iter().map(|(subject, payload)| self.publish(subject, payload))).await?;
+        let mut publishing = Vec::new();
+        for (subject, payload) in pack(Class::Event, self.partitions(), events) {
+            publishing.push(self.publish(subject, payload));
+        }
+        try_join_all(publishing).await?;
         Ok(())
     }
 }

@@ -157,6 +157,11 @@ macro_rules! messages {
         #[derive(Clone, Debug, PartialEq)]
         pub enum $name { $($(#[$vdoc])* $variant($body)),+ }
 
+        impl $name {
+            /// The kinds, with their schemas.
+            pub const KINDS: &'static [$crate::schema::Published] = &[$($crate::schema::Published::body::<$body>($kind)),+];
+        }
+
         impl $crate::envelope::Message for $name {
             fn kind(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $kind),+ }

@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod outcome;
 pub mod receipt;
 pub mod sale;
+pub mod schema;
 pub mod stock;
 pub mod token;
 

@@ -9,6 +9,7 @@ mod stats;
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tillstream_bus::{
     Bus,
     consume::{Delivery, Puller},
@@ -103,8 +104,12 @@ impl<W: Worker> Station<W> {
 
     /// Works until the process stops, on every partition.
     pub async fn run(self) {
-        let partitions = (0..self.bus.partitions()).map(|partition| self.partition(partition));
-        futures_util::future::join_all(partitions).await;
+        let mut partitions = FuturesUnordered::new();
+        for partition in 0..self.bus.partitions() {
+            partitions.push(self.partition(partition));
+        }
+        while partitions.next().await.is_some() {}
+        drop(partitions);
         self.bus.flush().await;
     }
 

@@ -1,6 +1,6 @@
 //! Messages tried alone, so that a poisoned one harms only itself.
 
-use tillstream_store::{Error, Fault, inbox};
+use tillstream_store::{Error, inbox};
 use tracing::warn;
 
 use super::{Interrupted, Item, Pause, Station, Worker};
@@ -12,11 +12,13 @@ impl<W: Worker> Station<W> {
     pub(super) async fn alone(&self, item: Item<W::Message>) -> Result<(), Interrupted> {
         let mut reason = None;
         loop {
-            let attempts = self.database(async || {
-                let mut conn = self.pool.acquire().await?;
-                inbox::attempt(&mut conn, W::NAME, item.key()).await
-            });
-            let attempts = attempts.await?;
+            let mut pause = Pause::default();
+            let attempts = loop {
+                match self.count_attempt(item.key()).await {
+                    Ok(attempts) => break attempts,
+                    Err(error) => self.wait_for_database(&error, &mut pause).await?,
+                }
+            };
             if attempts > self.settings.attempts_until_dead {
                 let reason = reason
                     .unwrap_or_else(|| format!("the worker stopped {} times with this message in hand", attempts - 1));
@@ -34,26 +36,25 @@ impl<W: Worker> Station<W> {
                 }
             }
         }
-        let forget = self.database(async || {
-            let mut conn = self.pool.acquire().await?;
-            inbox::forget_attempts(&mut conn, W::NAME, item.key()).await
-        });
-        forget.await
+        let mut pause = Pause::default();
+        while let Err(error) = self.forget_attempts(item.key()).await {
+            self.wait_for_database(&error, &mut pause).await?;
+        }
+        Ok(())
     }
 
-    /// Does `work` as soon as the database is there.
-    async fn database<T>(&self, work: impl AsyncFn() -> Result<T, Error>) -> Result<T, Interrupted> {
-        let mut pause = Pause::default();
-        loop {
-            match work().await {
-                Ok(done) => return Ok(done),
-                Err(error) => {
-                    if error.fault() != Fault::Conflict {
-                        warn!(worker = W::NAME, error = describe(&error), "database unavailable; trying again");
-                    }
-                    pause.wait(self).await?;
-                }
-            }
-        }
+    async fn count_attempt(&self, key: inbox::Key) -> Result<u32, Error> {
+        let mut conn = self.pool.acquire().await.map_err(Error::from)?;
+        inbox::attempt(&mut conn, W::NAME, key).await
+    }
+
+    async fn forget_attempts(&self, key: inbox::Key) -> Result<(), Error> {
+        let mut conn = self.pool.acquire().await.map_err(Error::from)?;
+        inbox::forget_attempts(&mut conn, W::NAME, key).await
+    }
+
+    async fn wait_for_database(&self, error: &Error, pause: &mut Pause) -> Result<(), Interrupted> {
+        warn!(worker = W::NAME, error = describe(error), "database unavailable; trying again");
+        pause.wait(self).await
     }
 }

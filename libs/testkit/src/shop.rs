@@ -1,0 +1,370 @@
+//! The whole system in one process, for one test.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use axum::Router;
+use ed25519_dalek::SigningKey;
+use sqlx::PgPool;
+use tempfile::TempDir;
+use tillstream_bus::{
+    Bus, access,
+    topology::{CONSUMERS, Limits, Topology},
+};
+use tillstream_contract::token::{self, Claims};
+use tillstream_edge::Edge;
+use tillstream_receipts_worker::Receipts;
+use tillstream_runtime::{
+    Clock, Health, Ids, Process, Stop, Worker,
+    metrics::Metrics,
+    settings,
+    worker::{PullSettings, Station, WorkerSettings},
+};
+use tillstream_sales_worker::Sales;
+use tillstream_servers::{Programs, child::Child, free_port, nats};
+use tillstream_stock_worker::{Adjustments, Depletion};
+use tokio::{task::JoinHandle, time::Instant};
+
+use crate::{Database, Fixture, NEXT_DOOR, SHOP};
+
+/// The password of every NATS user in tests.
+const PASSWORD: &str = "7e57";
+/// What a test waits for at the most.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a shop differs from the usual one.
+#[derive(Clone, Debug)]
+pub struct ShopOptions {
+    /// Whether the workers work from the start; otherwise [`Shop::drain`] lets them.
+    pub working: bool,
+    /// Sizes and times of the streams.
+    pub limits: Limits,
+    /// Settings of the edge, as TOML, over the usual ones.
+    pub edge: String,
+    /// Partitions.
+    pub partitions: u16,
+}
+
+impl Default for ShopOptions {
+    fn default() -> Self {
+        Self { working: true, limits: Limits::default(), edge: String::new(), partitions: 1 }
+    }
+}
+
+/// A shop.
+#[derive(Debug)]
+pub struct Shop {
+    /// The time, which stands still.
+    pub clock: Clock,
+    /// Ids of tests' own making.
+    pub ids: Ids,
+    /// Its database.
+    pub database: Database,
+    /// The broker as the operator sees it.
+    pub bus: Bus,
+    /// Everything in the database.
+    pub pool: PgPool,
+    /// The streams as declared.
+    pub topology: Topology,
+    options: ShopOptions,
+    server: nats::Server,
+    nats: Option<Child>,
+    edge: Edge,
+    folder: Arc<TempDir>,
+    workers: Option<(Stop, Vec<JoinHandle<()>>)>,
+}
+
+impl Shop {
+    /// A shop whose workers work.
+    pub async fn open() -> Self {
+        Self::with(ShopOptions::default()).await
+    }
+
+    /// A shop whose workers work when told to; see [`Shop::drain`].
+    pub async fn open_idle() -> Self {
+        Self::with(ShopOptions { working: false, ..ShopOptions::default() }).await
+    }
+
+    /// A shop of one's own.
+    ///
+    /// # Panics
+    /// When there is no PostgreSQL or nats-server to test with.
+    pub async fn with(options: ShopOptions) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("there is room for temporary files"));
+        let database = Database::create().await;
+        let server = broker(&folder, options.partitions);
+        let nats = start(&server, &folder).await;
+        let clock = Clock::manual("2026-03-01T10:00:00Z".parse().expect("it is a timestamp"));
+        let ids = Ids::seeded(1);
+        let bus = Bus::connect(&bus_settings(&server, "operator", options.partitions), Duration::from_secs(2))
+            .await
+            .expect("the settings are usable");
+        let topology = Topology::declare(options.partitions, &options.limits);
+        topology.apply(&bus).await.expect("a new broker takes the topology");
+        let pool = database.superuser().await;
+        let mut conn = pool.acquire().await.expect("PostgreSQL answers");
+        for fixture in [SHOP, NEXT_DOOR] {
+            tillstream_store::seed::plant(&mut conn, &fixture.seed(), clock.now()).await.expect("the fixture can be planted");
+        }
+        drop(conn);
+        let process = process(&clock, &ids, Stop::default());
+        let edge = open_edge(&process, &folder, &database, &server, &options).await;
+        let working = options.working;
+        let mut shop = Self {
+            clock,
+            ids,
+            database,
+            bus,
+            pool,
+            topology,
+            options,
+            server,
+            nats: Some(nats),
+            edge,
+            folder,
+            workers: None,
+        };
+        if working {
+            shop.start_workers().await;
+        }
+        shop
+    }
+
+    /// The edge's routes.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        tillstream_edge::router(&self.edge)
+    }
+
+    /// Another edge on the same system, as after a restart.
+    pub async fn restart_edge(&mut self) {
+        let process = process(&self.clock, &self.ids, Stop::default());
+        self.edge = open_edge(&process, &self.folder, &self.database, &self.server, &self.options).await;
+    }
+
+    /// A token for a caller of `merchant`, good for an hour.
+    #[must_use]
+    pub fn token(&self, merchant: Fixture) -> String {
+        let expires = self.clock.now().micros() / 1_000_000 + 3_600;
+        token::sign(&Claims::new("till-1", merchant.merchant(), expires), &token_key())
+    }
+
+    /// A connection to the broker as `role`, with that role's rights.
+    ///
+    /// # Panics
+    /// When the broker is not there.
+    pub async fn bus_as(&self, role: &str) -> Bus {
+        let settings = bus_settings(&self.server, role, self.options.partitions);
+        let bus = Bus::connect(&settings, Duration::from_secs(1)).await.expect("the settings are usable");
+        assert!(bus.connected(PATIENCE).await, "the broker takes {role}'s connection");
+        bus
+    }
+
+    /// Where the broker is.
+    #[must_use]
+    pub fn nats_url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Kills the broker, as kill -9 does.
+    pub async fn kill_nats(&mut self) {
+        if let Some(mut nats) = self.nats.take() {
+            nats.kill9().expect("the broker is ours to kill");
+            nats.wait().await.expect("the broker ends");
+        }
+    }
+
+    /// Starts the broker that was killed.
+    pub async fn start_nats(&mut self) {
+        self.nats = Some(start(&self.server, &self.folder).await);
+    }
+
+    /// Lets the workers work from now on.
+    pub async fn start_workers(&mut self) {
+        let stop = Stop::default();
+        let process = process(&self.clock, &self.ids, stop.clone());
+        let (sales, depletion, adjustments, receipts) = tokio::join!(
+            self.station(Sales, &process),
+            self.station(Depletion, &process),
+            self.station(Adjustments, &process),
+            self.station(receipts(), &process),
+        );
+        let tasks = vec![
+            tokio::spawn(sales.run()),
+            tokio::spawn(depletion.run()),
+            tokio::spawn(adjustments.run()),
+            tokio::spawn(receipts.run()),
+        ];
+        self.workers = Some((stop, tasks));
+    }
+
+    /// Stops the workers in good order.
+    ///
+    /// # Panics
+    /// When one has panicked.
+    pub async fn stop_workers(&mut self) {
+        if let Some((stop, tasks)) = self.workers.take() {
+            stop.now();
+            for task in tasks {
+                task.await.expect("workers do not panic");
+            }
+        }
+    }
+
+    /// Waits until nothing is pending: lets idle workers work until then, or gives working ones the time.
+    ///
+    /// # Panics
+    /// When it takes a minute.
+    pub async fn drain(&self) {
+        if self.workers.is_none() {
+            let process = process(&self.clock, &self.ids, Stop::default());
+            self.drain_one(Sales, &process).await;
+            self.drain_one(Adjustments, &process).await;
+            self.drain_one(Depletion, &process).await;
+            self.drain_one(receipts(), &process).await;
+        }
+        self.until("nothing is pending", async || self.pending().await == 0).await;
+    }
+
+    /// Lets one worker work until nothing is pending for it.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub async fn drain_one<W: Worker>(&self, worker: W, process: &Process) {
+        self.station(worker, process).await.drain().await.expect("the broker answers");
+    }
+
+    /// A process for a worker in a test.
+    #[must_use]
+    pub fn process(&self) -> Process {
+        process(&self.clock, &self.ids, Stop::default())
+    }
+
+    /// A worker at its consumer, with its own role's rights.
+    ///
+    /// # Panics
+    /// When the settings are unusable.
+    pub async fn station<W: Worker>(&self, worker: W, process: &Process) -> Station<W> {
+        let pool = tillstream_store::pool(W::NAME, &self.database.url(W::NAME), 3, Duration::from_millis(500));
+        let settings = WorkerSettings {
+            pull: PullSettings { batch: 200, gather_ms: 0, expires_ms: 1_000 },
+            deliveries_until_alone: 3,
+            attempts_until_dead: 3,
+            ack_wait_ms: self.options.limits.ack_wait_ms,
+            sabotage: None,
+        };
+        Station::new(worker, process.clone(), self.bus_as(W::NAME).await, pool.expect("the URL is one"), settings)
+    }
+
+    /// Messages that some worker has not settled yet.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub async fn pending(&self) -> u64 {
+        let mut pending = 0;
+        for partition in 0..self.options.partitions {
+            for (consumer, class, _) in CONSUMERS {
+                let lag = self.bus.lag(&class.stream(partition), consumer).await.expect("the broker answers");
+                pending += lag.pending + lag.in_hand;
+            }
+        }
+        pending
+    }
+
+    /// Waits, looking again and again, until `condition` holds.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !condition().await {
+            assert!(Instant::now() < deadline, "waited a minute until {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The stock level of a product of [`SHOP`], as the API shows it.
+    ///
+    /// # Panics
+    /// When the answer is not as documented.
+    pub async fn stock(&self, sku: &str) -> String {
+        let path = format!("/v1/stock/levels?store={}&product={}", SHOP.store(), SHOP.product(sku));
+        let answer = self.get(&path).await;
+        answer.json()["items"][0]["on_hand"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned()
+    }
+
+    /// How many rows a query over the whole database counts.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap_or_else(|error| panic!("{error} in {query}"))
+    }
+}
+
+/// Issues receipts as every test shop does.
+#[must_use]
+pub fn receipts() -> Receipts {
+    Receipts::new(tillstream_domain::receipt::SigningKey::from_seed(&[7; 32]))
+}
+
+fn token_key() -> SigningKey {
+    SigningKey::from_bytes(&[9; 32])
+}
+
+fn process(clock: &Clock, ids: &Ids, stop: Stop) -> Process {
+    Process {
+        name: "test",
+        clock: clock.clone(),
+        ids: ids.clone(),
+        health: Health::default(),
+        metrics: Metrics::default(),
+        stop,
+    }
+}
+
+fn bus_settings(server: &nats::Server, role: &str, partitions: u16) -> tillstream_bus::Settings {
+    tillstream_bus::Settings { url: server.url(), user: role.to_owned(), password: PASSWORD.to_owned(), partitions }
+}
+
+fn broker(folder: &TempDir, partitions: u16) -> nats::Server {
+    let services = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.services"));
+    let programs = Programs::find(services.exists().then_some(&*services)).expect("`scripts/services` has got the programs");
+    let settings = nats::Settings {
+        dir: folder.path().join("nats"),
+        name: format!("test-{}", Ids::random().next().simple()),
+        port: free_port().expect("a port is free"),
+        monitor_port: None,
+        accounts: access::authorization(partitions, |_| PASSWORD),
+        sync_interval: nats::SyncInterval::Millis(60_000),
+        max_payload_bytes: 1 << 20,
+        max_file_store_bytes: 64 << 30,
+    };
+    nats::Server::new(&programs, settings).expect("the broker's settings are usable")
+}
+
+async fn start(server: &nats::Server, folder: &TempDir) -> Child {
+    let quiet: tillstream_servers::child::OnLine = Arc::new(|_: &str, _: &str| {});
+    server.start(&folder.path().join("run"), &quiet, PATIENCE).await.expect("the broker starts")
+}
+
+async fn open_edge(process: &Process, folder: &TempDir, database: &Database, server: &nats::Server, options: &ShopOptions) -> Edge {
+    let key = folder.path().join("tokens.pub");
+    std::fs::write(&key, hex::encode(token_key().verifying_key().to_bytes())).expect("there is room for temporary files");
+    let file = folder.path().join("edge.toml");
+    let usual = format!(
+        "[bus]\nurl = '{}'\npassword = '{PASSWORD}'\npartitions = {}\n[database]\nurl = '{}'\n[tokens]\npublic_key_file = '{}'\n",
+        server.url(),
+        options.partitions,
+        database.url("edge"),
+        key.display(),
+    );
+    std::fs::write(&file, usual + &options.edge).expect("there is room for temporary files");
+    let config = settings::load(Some(&file)).expect("the edge takes its settings");
+    let edge = Edge::open(process, &config).await.expect("the edge opens");
+    let deadline = Instant::now() + PATIENCE;
+    while !process.health.report().await.0 {
+        assert!(Instant::now() < deadline, "the edge became ready");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    edge
+}

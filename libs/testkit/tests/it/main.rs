@@ -1,0 +1,3 @@
+//! The system as its users and its faults meet it.
+
+mod sales;

@@ -35,6 +35,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct EventSettings {
     keep_bytes: u64,
+    keep_messages: u64,
     trim_every_ms: u64,
 }
 

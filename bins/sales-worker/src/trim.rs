@@ -16,7 +16,7 @@ pub(crate) async fn every(process: Process, bus: Bus, settings: EventSettings) {
             () = sleep(Duration::from_millis(settings.trim_every_ms)) => {}
         }
         for partition in 0..bus.partitions() {
-            if let Err(error) = bus.trim(partition, settings.keep_bytes).await {
+            if let Err(error) = bus.trim(partition, settings.keep_bytes, settings.keep_messages).await {
                 warn!(error = describe(&error), partition, "events could not be trimmed; trying again later");
             }
         }

@@ -12,9 +12,6 @@ use crate::{
     topology::{CONSUMERS, TopologyError},
 };
 
-/// Messages kept for clients that resume, however large the stream.
-const KEEP_MESSAGES: u64 = 10_000;
-
 /// Why events could not be trimmed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrimError {
@@ -33,11 +30,12 @@ pub enum TrimError {
 }
 
 impl Bus {
-    /// Trims a partition's events if they take more than `keep_bytes`; returns how many messages went.
+    /// Trims a partition's events if they take more than `keep_bytes`, but for the last `keep_messages`, which stay for
+    /// clients that resume; returns how many messages went.
     ///
     /// # Errors
     /// When the broker does not answer.
-    pub async fn trim(&self, partition: u16, keep_bytes: u64) -> Result<u64, TrimError> {
+    pub async fn trim(&self, partition: u16, keep_bytes: u64, keep_messages: u64) -> Result<u64, TrimError> {
         let name = Class::Event.stream(partition);
         let stream = self
             .jetstream
@@ -48,7 +46,7 @@ impl Bus {
         if state.bytes <= keep_bytes {
             return Ok(0);
         }
-        let mut done = state.last_sequence.saturating_sub(KEEP_MESSAGES);
+        let mut done = state.last_sequence.saturating_sub(keep_messages);
         for (consumer, ..) in CONSUMERS.iter().filter(|(_, class, _)| *class == Class::Event) {
             done = done.min(self.lag(&name, consumer).await?.done);
         }
@@ -62,5 +60,17 @@ impl Bus {
             info!(stream = name, messages = purged.purged, "trimmed events that all workers have taken");
         }
         Ok(purged.purged)
+    }
+
+    /// Forgets all events of a partition, taken or not. For tests of what happens then.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    #[cfg(debug_assertions)]
+    pub async fn purge_events(&self, partition: u16) -> Result<(), TrimError> {
+        let failed = |source| TrimError::Stream { partition, source };
+        let stream = self.jetstream.get_stream(Class::Event.stream(partition)).await.map_err(|error| failed(error.into()))?;
+        stream.purge().await.map_err(|error| failed(error.into()))?;
+        Ok(())
     }
 }

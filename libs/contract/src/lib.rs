@@ -22,3 +22,6 @@ pub use outcome::{Outcome, Refusal};
 pub(crate) fn pack<T: serde::Serialize>(value: &T) -> Vec<u8> {
     rmp_serde::to_vec_named(value).expect("wire types hold only strings, integers, bytes, lists and named fields")
 }
+
+#[cfg(test)]
+mod tests;

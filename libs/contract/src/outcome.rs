@@ -68,3 +68,27 @@ impl Refusal {
         Self { code: "unknown_merchant".to_owned(), detail: format!("there is no merchant {merchant}"), pointer: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_refusal_is_the_same_after_the_wire(code in ".*", detail in ".*", pointer in proptest::option::of(".*")) {
+            let outcome = Outcome::Rejected(Refusal { code, detail, pointer });
+            prop_assert_eq!(Outcome::decode(&outcome.encode()).unwrap(), outcome.clone());
+            prop_assert_eq!(outcome.events(), &[]);
+        }
+    }
+
+    #[test]
+    fn a_rejection_keeps_its_code_its_text_and_the_field_at_fault() {
+        let refusal = Refusal::from(Rejection::QuantityOutOfRange { line: 3 });
+        assert_eq!(refusal.code, "quantity_out_of_range");
+        assert_eq!(refusal.detail, "the quantity of line 3 is out of range");
+        assert_eq!(refusal.pointer.as_deref(), Some("/lines/3/quantity"));
+    }
+}

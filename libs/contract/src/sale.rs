@@ -313,3 +313,6 @@ impl From<Line> for domain::Line {
         Self { product, sku, name, quantity, unit_price, amount, tax_category, tax_rate }
     }
 }
+
+#[cfg(test)]
+mod tests;

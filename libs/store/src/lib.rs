@@ -13,6 +13,7 @@ pub mod sale;
 pub mod seed;
 pub mod stock;
 pub mod tenant;
+pub mod verify;
 
 pub use connect::{MIGRATIONS, pool};
 pub use error::{Error, Fault};

@@ -33,6 +33,12 @@ impl Form {
                 if let Some(Value::String(reference)) = fields.get_mut("$ref") {
                     *reference = reference.replacen("#/components/schemas/", prefix, 1);
                 }
+                // OpenAPI's word for what JSON Schema has a list of. A property of that name would be a schema.
+                if let Some(example) = fields.remove("example") {
+                    let plain = !example.is_object();
+                    let (name, value) = if plain { ("examples", json!([example])) } else { ("example", example) };
+                    fields.insert(name.to_owned(), value);
+                }
                 let format = fields.get("format").and_then(Value::as_str).map(str::to_owned);
                 if let Some(other) = format.and_then(|format| self.value(&format)) {
                     replace(schema, other);

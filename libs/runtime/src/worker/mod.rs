@@ -18,7 +18,7 @@ use tillstream_bus::{
 use tillstream_contract::{Envelope, Message, Outcome, Stage, dead::DeadLetter};
 use tillstream_domain::time::Timestamp;
 use tillstream_store::{Error, PgConnection, PgPool, inbox};
-use tokio::time::{interval, sleep};
+use tokio::time::{interval, sleep, timeout};
 use tracing::{info, warn};
 
 #[cfg(debug_assertions)]
@@ -126,7 +126,8 @@ impl<W: Worker> Station<W> {
                 if lag.pending + lag.in_hand == 0 {
                     break;
                 }
-                let deliveries = puller.next().await;
+                // What is in hand may be acknowledged already, and the broker not know it yet.
+                let Ok(deliveries) = timeout(Duration::from_millis(50), puller.next()).await else { continue };
                 handled += deliveries.len() as u64;
                 self.settle(&deliveries).await;
                 self.bus.flush().await;

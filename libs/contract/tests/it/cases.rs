@@ -1,0 +1,127 @@
+//! The samples under `tests/golden`: for each version a folder, in it for each sample its JSON form and its MessagePack
+//! in hexadecimal, named `<what>.<variant>.json` and `.hex`.
+
+use std::{
+    fmt::Debug,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tillstream_contract::{
+    Answers, Batch, Envelope, Message, Outcome, dead::DeadLetter, receipt, sale, schema::Published, stock,
+};
+
+/// What there are samples of.
+pub(crate) struct Case {
+    /// The kind of message, or the name of a frame.
+    pub(crate) name: &'static str,
+    /// Encodes the value of a JSON text.
+    pub(crate) encode: fn(&str) -> Vec<u8>,
+    /// Whether bytes decode, and to the value of a JSON text.
+    pub(crate) matches: fn(&str, &[u8]) -> Result<bool, String>,
+    /// Decodes and encodes bytes as workers do.
+    pub(crate) recode: fn(&str, &[u8]) -> Vec<u8>,
+}
+
+/// All that is encoded: bodies, frames, and what the inbox keeps.
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        body::<sale::Command, sale::NewSale>("sale.submit.v1"),
+        body::<sale::Event, sale::Recorded>("sale.recorded.v1"),
+        body::<stock::Command, stock::NewAdjustment>("stock.adjust.v1"),
+        body::<stock::Event, stock::Moved>("stock.moved.v1"),
+        body::<receipt::Event, receipt::Issued>("receipt.issued.v1"),
+        frame::<Envelope>("envelope", |_, bytes| {
+            rmp_serde::to_vec_named(&rmp_serde::from_slice::<Envelope>(bytes).unwrap()).unwrap()
+        }),
+        frame::<Batch>("batch", |_, bytes| Batch::decode(bytes).unwrap().encode().to_vec()),
+        frame::<Outcome>("outcome", |_, bytes| Outcome::decode(bytes).unwrap().encode()),
+        frame::<Answers>("answers", |_, bytes| Answers::decode(bytes).unwrap().encode().to_vec()),
+        frame::<DeadLetter>("dead-letter", |_, bytes| DeadLetter::decode(bytes).unwrap().encode()),
+    ]
+}
+
+fn body<M: Message, T: Value>(kind: &'static str) -> Case {
+    frame::<T>(kind, |kind, bytes| {
+        let message = M::decode(kind, bytes).unwrap();
+        assert_eq!(message.kind(), kind);
+        message.encode()
+    })
+}
+
+fn frame<T: Value>(name: &'static str, recode: fn(&str, &[u8]) -> Vec<u8>) -> Case {
+    Case {
+        name,
+        encode: |json| rmp_serde::to_vec_named(&serde_json::from_str::<T>(json).unwrap()).unwrap(),
+        matches: |json, bytes| {
+            let decoded: T = rmp_serde::from_slice(bytes).map_err(|error| error.to_string())?;
+            Ok(decoded == serde_json::from_str::<T>(json).unwrap())
+        },
+        recode,
+    }
+}
+
+/// A type of the wire.
+trait Value: Serialize + DeserializeOwned + PartialEq + Debug {}
+
+impl<T: Serialize + DeserializeOwned + PartialEq + Debug> Value for T {}
+
+/// One sample.
+pub(crate) struct Sample {
+    pub(crate) case: Case,
+    pub(crate) json: String,
+    /// Where the MessagePack is, in hexadecimal.
+    pub(crate) hex: PathBuf,
+}
+
+impl Sample {
+    /// The recorded bytes.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let hex = fs::read_to_string(&self.hex).unwrap_or_else(|error| panic!("{}: {error}", self.hex.display()));
+        hex::decode(hex.trim()).unwrap()
+    }
+
+    /// The type whose schema it must fit.
+    pub(crate) fn published(&self) -> Option<Published> {
+        tillstream_contract::schema::all().into_iter().find(|published| published.name() == self.case.name)
+    }
+}
+
+/// The folder of samples of a version.
+pub(crate) fn folder(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("v{version}"))
+}
+
+/// The versions that have samples, the oldest first.
+pub(crate) fn versions() -> Vec<String> {
+    let names = names(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"));
+    let mut versions: Vec<_> = names.iter().map(|name| name.strip_prefix('v').unwrap().to_owned()).collect();
+    versions.sort_by_key(|version| version.split('.').map(|part| part.parse::<u32>().unwrap()).collect::<Vec<_>>());
+    assert!(!versions.is_empty());
+    versions
+}
+
+/// The samples of a version.
+pub(crate) fn samples(version: &str) -> Vec<Sample> {
+    let folder = folder(version);
+    let names = names(&folder);
+    names.iter().filter_map(|name| name.strip_suffix(".json")).map(|name| sample(&folder, name)).collect()
+}
+
+fn sample(folder: &Path, name: &str) -> Sample {
+    let (what, _variant) = name.rsplit_once('.').unwrap_or_else(|| panic!("{name} is not <what>.<variant>.json"));
+    let case = cases().into_iter().find(|case| case.name == what);
+    Sample {
+        case: case.unwrap_or_else(|| panic!("{name}: no case is called {what}")),
+        json: fs::read_to_string(folder.join(format!("{name}.json"))).unwrap(),
+        hex: folder.join(format!("{name}.hex")),
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,144 @@
+//! Checks over the whole database, all merchants', for the operator: what must hold between its parts, and how it is set
+//! up. Each is one statement and so looks at one moment, while sales go on.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+use tillstream_domain::{
+    id::{MerchantId, ProductId, StoreId},
+    time::Timestamp,
+};
+
+use crate::{Error, read, role, stored};
+
+/// A stock level that is not the sum of its movements; both in thousandths of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Where.
+    pub store: StoreId,
+    /// Of what.
+    pub product: ProductId,
+    /// What the level says.
+    pub level: i64,
+    /// What the movements come to.
+    pub ledger: i64,
+}
+
+/// Up to `limit` stock levels that are not the sum of their movements.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn stock_drift(conn: &mut PgConnection, limit: i64) -> Result<Vec<Drift>, Error> {
+    let rows = sqlx::query!(
+        r#"select merchant_id as "merchant_id!", store_id as "store_id!", product_id as "product_id!",
+             coalesce(l.on_hand, 0) as "level!", coalesce(m.total, 0) as "ledger!"
+           from stock.levels l
+           full join (select merchant_id, store_id, product_id, sum(delta)::bigint as total from stock.movements
+             group by merchant_id, store_id, product_id) m using (merchant_id, store_id, product_id)
+           where coalesce(l.on_hand, 0) <> coalesce(m.total, 0)
+           order by merchant_id, store_id, product_id limit $1"#,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let drift = rows.into_iter().map(|row| Drift {
+        merchant: MerchantId::new(row.merchant_id),
+        store: StoreId::new(row.store_id),
+        product: ProductId::new(row.product_id),
+        level: row.level,
+        ledger: row.ledger,
+    });
+    Ok(drift.collect())
+}
+
+/// What should belong together and does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loose {
+    /// Sales recorded.
+    pub sales: i64,
+    /// Of those, without a receipt.
+    pub without_receipt: i64,
+    /// Of those, without a movement of stock.
+    pub without_movement: i64,
+    /// Receipts of no sale.
+    pub receipts_without_sale: i64,
+    /// Series of receipts whose numbers are not 1, 2, 3, … up to the series' last.
+    pub series_with_gaps: i64,
+}
+
+/// Looks for sales without receipt or movement, and for receipts without sale or number. Sales recorded after `until`
+/// are left out of the first two, for the workers may be on their way.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn loose(conn: &mut PgConnection, until: Timestamp) -> Result<Loose, Error> {
+    let found = sqlx::query_as!(
+        Loose,
+        r#"select
+             (select count(*) from sales.sales) as "sales!",
+             (select count(*) from sales.sales s where s.recorded_at <= $1 and not exists
+               (select from receipts.receipts r where r.merchant_id = s.merchant_id and r.sale_id = s.sale_id))
+               as "without_receipt!",
+             (select count(*) from sales.sales s where s.recorded_at <= $1 and not exists
+               (select from stock.movements m where m.merchant_id = s.merchant_id and m.source_id = s.sale_id))
+               as "without_movement!",
+             (select count(*) from receipts.receipts r where not exists
+               (select from sales.sales s where s.merchant_id = r.merchant_id and s.sale_id = r.sale_id))
+               as "receipts_without_sale!",
+             (select count(*) from receipts.series s left join
+               (select merchant_id, register_id, count(*) as receipts, min(number) as first, max(number) as last
+                from receipts.receipts group by merchant_id, register_id) r using (merchant_id, register_id)
+              where s.number <> coalesce(r.receipts, 0) or s.number <> coalesce(r.last, 0) or r.first > 1)
+               as "series_with_gaps!""#,
+        stored(until)
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(found)
+}
+
+/// How the server is set up and which version it is, by setting: `server_version`, `fsync`, `synchronous_commit` and
+/// `full_page_writes`.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn settings(conn: &mut PgConnection) -> Result<BTreeMap<String, String>, Error> {
+    let rows = sqlx::query!(
+        r#"select name as "name!", setting as "setting!" from pg_settings
+           where name in ('server_version', 'fsync', 'synchronous_commit', 'full_page_writes')"#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.name, row.setting)).collect())
+}
+
+/// The roles of [`role::ROLES`] that are missing or may not log in.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn roles_without_login(conn: &mut PgConnection) -> Result<Vec<&'static str>, Error> {
+    let names = role::ROLES.map(str::to_owned);
+    let ready = sqlx::query_scalar!(
+        r#"select rolname::text as "name!" from pg_roles where rolcanlogin and rolname::text = any($1)"#,
+        &names
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(role::ROLES.into_iter().filter(|role| !ready.iter().any(|name| name == role)).collect())
+}
+
+/// The server's clock, and when the last sale was recorded by the worker's.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn clocks(conn: &mut PgConnection) -> Result<(Timestamp, Option<Timestamp>), Error> {
+    let row = sqlx::query!(
+        r#"select clock_timestamp() as "now!", (select max(last.at) from catalog.merchants m,
+             lateral (select max(s.recorded_at) as at from sales.sales s where s.merchant_id = m.merchant_id) last) as last"#
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((read(row.now)?, row.last.map(read).transpose()?))
+}

@@ -1,0 +1,85 @@
+//! Least privilege: each role may do what it needs, on the bus and in the database, and no more.
+
+use sqlx::{Connection, PgConnection};
+use tillstream_bus::PublishError;
+use tillstream_testkit::{NEXT_DOOR, SHOP, Shop};
+
+async fn may_publish(shop: &Shop, role: &str, subject: &str) -> bool {
+    let bus = shop.bus_as(role).await;
+    match bus.publish(subject.to_owned(), "x".into()).await {
+        Ok(()) => true,
+        Err(PublishError::Unknown(_)) => false,
+        Err(other) => panic!("{role} {subject}: {other}"),
+    }
+}
+
+#[tokio::test]
+async fn on_the_bus_a_role_may_publish_only_its_own_subjects() {
+    let shop = Shop::open_idle().await;
+    let own = [("edge", "cmd.sale.0"), ("sales", "evt.sale.0"), ("stock", "evt.stock.0"), ("receipts", "evt.receipt.0"), ("sales", "dead.sales")];
+    let foreign = [("edge", "evt.sale.0"), ("sales", "cmd.sale.0"), ("stock", "evt.sale.0"), ("receipts", "evt.stock.0"), ("receipts", "dead.sales")];
+    let (own, foreign) = tokio::join!(
+        futures_util::future::join_all(own.map(|(role, subject)| may_publish(&shop, role, subject))),
+        futures_util::future::join_all(foreign.map(|(role, subject)| may_publish(&shop, role, subject))),
+    );
+    assert_eq!((own, foreign), (vec![true; 5], vec![false; 5]));
+}
+
+async fn refused(url: &str, statement: &'static str) -> String {
+    let mut conn = PgConnection::connect(url).await.unwrap();
+    match sqlx::raw_sql(statement).execute(&mut conn).await {
+        Ok(_) => panic!("{statement} is allowed"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn in_the_database_a_role_may_write_only_its_own_tables() {
+    let shop = Shop::open_idle().await;
+    let writes = [
+        ("edge", "insert into sales.sales select * from sales.sales"),
+        ("edge", "update stock.levels set on_hand = 0"),
+        ("edge", "delete from receipts.receipts"),
+        ("edge", "create table public.x ()"),
+        ("edge", "select * from stock.movements"),
+        ("sales", "update sales.sales set total = 0"),
+        ("sales", "delete from sales.sales"),
+        ("sales", "update stock.levels set on_hand = 0"),
+        ("sales", "update catalog.products set unit_price = 0"),
+        ("sales", "update inbox.messages set accepted = false"),
+        ("stock", "select * from sales.sales"),
+        ("stock", "delete from stock.movements"),
+        ("receipts", "update receipts.receipts set content = ''"),
+        ("receipts", "delete from receipts.receipts"),
+        ("receipts", "insert into stock.levels values (null, null, null, 0)"),
+    ];
+    for (role, statement) in writes {
+        let why = refused(&shop.database.url(role), statement).await;
+        assert!(why.contains("permission denied"), "{role}: {statement}: {why}");
+    }
+    let other = "insert into inbox.messages values (gen_random_uuid(), 'stock', gen_random_uuid(), '', '', null, true, '', now(), now())";
+    assert!(refused(&shop.database.url("sales"), other).await.contains("row-level security"));
+}
+
+#[tokio::test]
+async fn the_edge_sees_one_merchant_or_none() {
+    let shop = Shop::open_idle().await;
+    let mut conn = PgConnection::connect(&shop.database.url("edge")).await.unwrap();
+    let count = "select count(*) from catalog.products";
+    let none: i64 = sqlx::query_scalar(count).fetch_one(&mut conn).await.unwrap();
+    assert_eq!(none, 0, "without a merchant there is nothing");
+    for fixture in [SHOP, NEXT_DOOR] {
+        sqlx::query("select set_config('tillstream.merchant', $1, false)")
+            .bind(fixture.merchant().to_string())
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        let foreign: i64 = sqlx::query_scalar("select count(*) from catalog.products where merchant_id <> $1")
+            .bind(fixture.merchant().uuid())
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        let own: i64 = sqlx::query_scalar(count).fetch_one(&mut conn).await.unwrap();
+        assert_eq!((own, foreign), (4, 0));
+    }
+}

@@ -1,0 +1,62 @@
+//! Streams and consumers: applied again without change, drift shown before it is mended, events trimmed only when taken.
+
+use axum::http::StatusCode;
+use serde_json::json;
+use tillstream_bus::topology::{Limits, Topology};
+use tillstream_testkit::{Shop, ShopOptions};
+
+#[tokio::test]
+async fn applying_again_changes_nothing_and_drift_is_shown() {
+    let shop = Shop::open_idle().await;
+    assert_eq!(shop.topology.plan(&shop.bus).await.unwrap(), []);
+    shop.topology.apply(&shop.bus).await.unwrap();
+    assert_eq!(shop.topology.plan(&shop.bus).await.unwrap(), []);
+
+    let changed = Topology::declare(1, &Limits { events_max_bytes: 1 << 30, ack_wait_ms: 5_000, ..Limits::default() });
+    let plan = changed.plan(&shop.bus).await.unwrap();
+    let shown: Vec<_> = plan.iter().map(|change| (change.what.as_str(), change.fields[0].0.as_str())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("EVENTS_0", "max_bytes"),
+            ("COMMANDS_0/sales", "ack_wait"),
+            ("COMMANDS_0/stock", "ack_wait"),
+            ("EVENTS_0/stock", "ack_wait"),
+            ("EVENTS_0/receipts", "ack_wait"),
+        ]
+    );
+    assert_eq!(plan[0].fields[0].1, json!(8_i64 << 30));
+    changed.apply(&shop.bus).await.unwrap();
+    assert_eq!(changed.plan(&shop.bus).await.unwrap(), []);
+
+    // More partitions are new streams.
+    let plan = Topology::declare(2, &Limits::default()).plan(&shop.bus).await.unwrap();
+    assert!(plan.iter().any(|change| change.what == "EVENTS_1" && change.fields.is_empty()), "{plan:?}");
+}
+
+#[tokio::test]
+async fn merchants_are_spread_over_partitions_and_lose_nothing() {
+    let shop = Shop::with(ShopOptions { partitions: 3, ..ShopOptions::default() }).await;
+    let sold = shop.selling(shop.ids.next(), &shop.basket(&[("tea", "1")])).header("prefer", "wait=20, until=receipt").send().await;
+    assert_eq!(sold.status, StatusCode::CREATED, "{sold:?}");
+    shop.drain().await;
+    assert_eq!(shop.stock("tea").await, "99");
+}
+
+#[tokio::test]
+async fn events_are_trimmed_only_once_every_worker_has_taken_them() {
+    let shop = Shop::open_idle().await;
+    for _ in 0..5 {
+        let call = shop.selling(shop.ids.next(), &shop.basket(&[("tea", "1")])).header("prefer", "respond-async");
+        assert_eq!(call.send().await.status, StatusCode::ACCEPTED);
+        shop.drain_one(tillstream_sales_worker::Sales, &shop.process()).await;
+    }
+    let trimmer = shop.bus_as("sales").await;
+    shop.drain_one(tillstream_stock_worker::Depletion, &shop.process()).await;
+    assert_eq!(trimmer.trim(0, 0, 0).await.unwrap(), 0, "receipts has not taken them");
+    shop.drain().await;
+    let (first, last) = shop.bus.feed_range(0).await.unwrap();
+    assert_eq!(trimmer.trim(0, 1 << 30, 0).await.unwrap(), 0, "there is room");
+    assert_eq!(trimmer.trim(0, 0, 2).await.unwrap(), last - first + 1 - 2, "the last two are kept for who resumes");
+    assert_eq!(shop.count("select count(*) from receipts.receipts").await, 5);
+}

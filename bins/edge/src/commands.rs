@@ -39,7 +39,7 @@ pub(crate) struct Commands {
 #[derive(Debug)]
 pub(crate) enum Submitted {
     /// It took effect: the event that says how.
-    Done(Envelope),
+    Done(Box<Envelope>),
     /// It is durable; what becomes of it is not known yet.
     Pending,
 }
@@ -148,9 +148,9 @@ impl Commands {
                 Some(Verdict::Conflict) => return Err(Problem::KeyReused),
                 // The worker that issues the receipt answers last; what the client is shown is the sale.
                 Some(Verdict::Accepted(event)) => match (prefer.until, recorded.take()) {
-                    (Stage::Recorded, _) => return Ok(Submitted::Done(event)),
+                    (Stage::Recorded, _) => return Ok(Submitted::Done(Box::new(event))),
                     (Stage::Receipted, None) => recorded = Some(event),
-                    (Stage::Receipted, Some(sale)) => return Ok(Submitted::Done(sale)),
+                    (Stage::Receipted, Some(sale)) => return Ok(Submitted::Done(Box::new(sale))),
                 },
                 None => return Ok(Submitted::Pending),
             }

@@ -34,7 +34,7 @@ impl Modify for Bearer {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
         document.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
-        document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+        env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     }
 }
 

@@ -49,7 +49,7 @@ impl std::str::FromStr for Position {
 #[derive(Debug)]
 pub(crate) enum Followed {
     /// An event.
-    Event(Position, Envelope),
+    Event(Position, Box<Envelope>),
     /// Events after the client's last are no longer kept: it must read afresh what it shows.
     Gap,
 }
@@ -77,13 +77,13 @@ impl Hub {
         let place = self.places.clone().try_acquire_owned().map_err(|_| Problem::TooManyStreams)?;
         let partition = partition(merchant, self.bus.partitions());
         // First live, then the past up to what is already live: nothing lies between.
-        let live = self.live(partition).await.map_err(unavailable)?;
-        let (first, last) = self.bus.feed_range(partition).await.map_err(unavailable)?;
+        let live = self.live(partition).await.map_err(|error| unavailable(&error))?;
+        let (first, last) = self.bus.feed_range(partition).await.map_err(|error| unavailable(&error))?;
         let gap = after.is_some_and(|after| after.sequence + 1 < first || after.sequence > last);
         let past = match after {
             Some(after) if after.sequence <= last && first <= last => {
                 let start = Start::At(after.sequence.max(first));
-                let feed = self.bus.feed(partition, start).await.map_err(unavailable)?;
+                let feed = self.bus.feed(partition, start).await.map_err(|error| unavailable(&error))?;
                 Some(until(feed, last))
             }
             _ => None,
@@ -99,7 +99,7 @@ impl Hub {
                 .filter(|(position, envelope)| {
                     envelope.merchant == merchant && seen.is_none_or(|seen| *position > seen)
                 })
-                .map(|(position, envelope)| Followed::Event(position, envelope.clone()))
+                .map(|(position, envelope)| Followed::Event(position, Box::new(envelope.clone())))
                 .collect();
             let end = Position { sequence: events.sequence, index: events.envelopes.len() };
             seen = Some(seen.map_or(end, |seen| seen.max(end)));
@@ -185,7 +185,7 @@ fn keep(place: OwnedSemaphorePermit) -> impl FnMut(Followed) -> Followed + Send 
     }
 }
 
-fn unavailable(error: FeedError) -> Problem {
-    warn!(error = describe(&error), "events cannot be read; answering 503");
+fn unavailable(error: &FeedError) -> Problem {
+    warn!(error = describe(error), "events cannot be read; answering 503");
     Problem::NotAccepted(tillstream_bus::PublishError::Disconnected)
 }

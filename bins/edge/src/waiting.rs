@@ -1,7 +1,7 @@
 //! Requests that wait for their answers, and the breaker that stops them waiting when none come.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -22,8 +22,13 @@ pub(crate) struct Waiting {
     next: AtomicU64,
     tickets: Mutex<HashMap<u64, Ticket>>,
     last_answer: Mutex<Instant>,
+    /// Tickets from this one on were taken less than `stall` ago.
+    recent: AtomicU64,
     stalled: watch::Sender<bool>,
 }
+
+/// How often in the time of a stall it is looked whether there is one.
+const LOOKS: usize = 8;
 
 #[derive(Debug)]
 struct Ticket {
@@ -46,6 +51,7 @@ impl Waiting {
             next: AtomicU64::new(1),
             tickets: Mutex::default(),
             last_answer: Mutex::new(Instant::now()),
+            recent: AtomicU64::new(1),
             stalled: watch::Sender::new(false),
         }
     }
@@ -62,8 +68,10 @@ impl Waiting {
     /// Hands out answers. Those for nobody are for clients that have gone.
     pub(crate) fn deliver(&self, answers: Vec<Answer>) {
         *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        if self.stalled.send_replace(false) {
-            info!("answers come again; requests wait for theirs");
+        // Answers to what has long been waiting say that the backlog is being worked off, not that it has been.
+        let recent = self.recent.load(Ordering::Relaxed);
+        if answers.iter().any(|answer| answer.ticket >= recent) && self.stalled.send_replace(false) {
+            info!("answers come in time again; requests wait for theirs");
         }
         let tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
         for answer in answers {
@@ -76,9 +84,12 @@ impl Waiting {
 
     /// Opens the breaker when somebody has waited for `stall` and nobody was answered meanwhile. Never returns.
     pub(crate) async fn watch(&self, stall: Duration) {
-        let mut ticks = tokio::time::interval(stall / 8);
+        let mut ticks = tokio::time::interval(stall / u32::try_from(LOOKS).expect("it is a small number"));
+        let mut taken = VecDeque::from([1; LOOKS]);
         loop {
             ticks.tick().await;
+            taken.push_back(self.next.load(Ordering::Relaxed));
+            self.recent.store(taken.pop_front().unwrap_or(1), Ordering::Relaxed);
             let oldest =
                 self.tickets.lock().unwrap_or_else(PoisonError::into_inner).values().map(|ticket| ticket.since).min();
             let last = *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -49,10 +49,17 @@ pub fn permissions(role: &str, partitions: u16) -> Permissions {
 
 /// Reading events without being a worker: throw-away consumers of the edge's own.
 fn feed(stream: &str) -> Vec<String> {
-    ["STREAM.INFO.{}", "CONSUMER.CREATE.{}", "CONSUMER.CREATE.{}.>", "CONSUMER.DELETE.{}.*", "CONSUMER.INFO.{}.*", "CONSUMER.MSG.NEXT.{}.*"]
-        .iter()
-        .map(|subject| format!("$JS.API.{}", subject.replace("{}", stream)))
-        .collect()
+    [
+        "STREAM.INFO.{}",
+        "CONSUMER.CREATE.{}",
+        "CONSUMER.CREATE.{}.>",
+        "CONSUMER.DELETE.{}.*",
+        "CONSUMER.INFO.{}.*",
+        "CONSUMER.MSG.NEXT.{}.*",
+    ]
+    .iter()
+    .map(|subject| format!("$JS.API.{}", subject.replace("{}", stream)))
+    .collect()
 }
 
 /// Consuming what the role consumes, and publishing its events.

@@ -117,15 +117,12 @@ impl Bus {
 
     /// Waits until all that was sent, plain acknowledgements among it, has been written to the server, or a second has passed.
     pub async fn flush(&self) {
-        match tokio::time::timeout(Duration::from_secs(1), self.client.flush()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                warn!(%error, "last messages may not have reached NATS; what was not acknowledged comes again")
-            }
-            Err(_) => {
-                warn!("NATS did not take the last messages within a second; what was not acknowledged comes again")
-            }
-        }
+        let fault = match tokio::time::timeout(Duration::from_secs(1), self.client.flush()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer within a second".to_owned(),
+        };
+        warn!(fault, "last messages may not have reached NATS; what was not acknowledged comes again");
     }
 }
 

@@ -47,8 +47,8 @@ impl Bus {
         if !self.is_connected() {
             return Err(PublishError::Disconnected);
         }
-        let acknowledgement = self.jetstream.publish(subject, payload).await.map_err(classify)?;
-        acknowledgement.await.map_err(classify)?;
+        let acknowledgement = self.jetstream.publish(subject, payload).await.map_err(|error| classify(&error))?;
+        acknowledgement.await.map_err(|error| classify(&error))?;
         Ok(())
     }
 
@@ -92,7 +92,7 @@ pub fn pack(class: Class, partitions: u16, envelopes: Vec<Envelope>) -> Vec<(Str
     messages
 }
 
-fn classify(error: async_nats::jetstream::context::PublishError) -> PublishError {
+fn classify(error: &async_nats::jetstream::context::PublishError) -> PublishError {
     let refused = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
     match (error.kind(), refused) {
         (_, Some(refused)) if refused.error_code() == ErrorCode::STREAM_NOT_FOUND => {

@@ -69,7 +69,8 @@ impl Bus {
     #[cfg(debug_assertions)]
     pub async fn purge_events(&self, partition: u16) -> Result<(), TrimError> {
         let failed = |source| TrimError::Stream { partition, source };
-        let stream = self.jetstream.get_stream(Class::Event.stream(partition)).await.map_err(|error| failed(error.into()))?;
+        let stream =
+            self.jetstream.get_stream(Class::Event.stream(partition)).await.map_err(|error| failed(error.into()))?;
         stream.purge().await.map_err(|error| failed(error.into()))?;
         Ok(())
     }

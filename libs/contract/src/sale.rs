@@ -189,7 +189,7 @@ pub struct Line {
     pub amount: Amount,
     /// The tax category.
     pub tax_category: String,
-    /// The category's rate, in millionths: 19 % is 190000.
+    /// The category's rate, in percent.
     pub tax_rate: Rate,
 }
 

@@ -100,7 +100,6 @@ pub enum TaxRounding {
 /// A merchant's rules of tax and rounding, kept with every sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct TaxRules {
     /// Whether prices include tax.
     pub mode: TaxMode,
@@ -113,7 +112,6 @@ pub struct TaxRules {
 /// The tax of one rate. `net` + `tax` = `gross`, always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct TaxGroup {
     // In the order of canonical JSON, because receipts carry it.
     /// What is paid.

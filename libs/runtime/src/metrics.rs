@@ -69,8 +69,8 @@ impl Metrics {
     #[must_use]
     pub fn shared<T: Clone + Send + Sync + 'static>(&self, make: impl FnOnce(&Self) -> T) -> T {
         let mut shared = self.0.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = shared.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(make(self)));
-        made.downcast_ref::<T>().expect("the key is the type").clone()
+        let entry = shared.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(make(self)));
+        entry.downcast_ref::<T>().expect("the key is the type").clone()
     }
 
     /// All metrics as text.

@@ -130,7 +130,9 @@ pub fn log_to_stdout(settings: &ProcessSettings) {
         eprintln!("log_filter {:?} cannot be read ({error}); using info", settings.log_filter);
         EnvFilter::new("info")
     });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stdout().is_terminal());
+    let ansi = std::io::stdout().is_terminal();
+    // When who reads the log has gone, there is nobody to complain to: without this, complaining panics.
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).log_internal_errors(false);
     match settings.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),

@@ -32,24 +32,23 @@ pub struct Wanted {
 /// When a statement fails or a row can't be read.
 pub async fn books(conn: &mut PgConnection, wanted: &Wanted) -> Result<HashMap<MerchantId, Books>, Error> {
     let merchants = merchants(conn, &wanted.merchants).await?;
-    let mut stores = stores(conn, &wanted.stores).await?;
     let mut registers = registers(conn, &wanted.registers).await?;
+    // A register brings its store along.
+    let found: BTreeSet<_> =
+        registers.iter().flat_map(|(id, of)| of.iter().map(|register| (*id, register.store.id))).collect();
+    let mut stores = stores(conn, &wanted.stores.difference(&found).copied().collect()).await?;
     let mut products = products(conn, &wanted.products).await?;
-    Ok(merchants
-        .into_iter()
-        .map(|merchant| {
-            let id = merchant.id;
-            let mut take = |id| {
-                (
-                    stores.remove(&id).unwrap_or_default(),
-                    registers.remove(&id).unwrap_or_default(),
-                    products.remove(&id).unwrap_or_default(),
-                )
-            };
-            let (stores, registers, products) = take(id);
-            (id, Books::new(merchant, stores, registers, products))
-        })
-        .collect())
+    let books = merchants.into_iter().map(|merchant| {
+        let id = merchant.id;
+        let books = Books::new(
+            merchant,
+            stores.remove(&id).unwrap_or_default(),
+            registers.remove(&id).unwrap_or_default(),
+            products.remove(&id).unwrap_or_default(),
+        );
+        (id, books)
+    });
+    Ok(books.collect())
 }
 
 async fn merchants(conn: &mut PgConnection, wanted: &BTreeSet<MerchantId>) -> Result<Vec<Merchant>, Error> {
@@ -63,7 +62,7 @@ async fn merchants(conn: &mut PgConnection, wanted: &BTreeSet<MerchantId>) -> Re
     .await?;
     rows.into_iter()
         .map(|row| {
-            let unknown = |what: &str| Error::stored("merchant", format!("{what} is not known to this version"));
+            let unknown = |what: &str| Error::stored("merchant", &format!("{what} is not known to this version"));
             let rules = TaxRules {
                 mode: match row.tax_mode.as_str() {
                     "included" => TaxMode::Included,
@@ -81,7 +80,7 @@ async fn merchants(conn: &mut PgConnection, wanted: &BTreeSet<MerchantId>) -> Re
                     _ => return Err(unknown("rounding")),
                 },
             };
-            let currency = Currency::try_new(&row.currency).map_err(|error| Error::stored("merchant", error))?;
+            let currency = Currency::try_new(&row.currency).map_err(|error| Error::stored("merchant", &error))?;
             Ok(Merchant { id: MerchantId::new(row.merchant_id), name: row.name, currency, rules })
         })
         .collect()

@@ -30,14 +30,14 @@ pub enum Fault {
 }
 
 impl Error {
-    pub(crate) fn stored(what: &'static str, why: impl ToString) -> Self {
+    pub(crate) fn stored(what: &'static str, why: &dyn std::fmt::Display) -> Self {
         Self::Stored { what, why: why.to_string() }
     }
 
     /// A sum of stored values leaves its range.
     #[must_use]
     pub fn overflow(overflow: tillstream_domain::money::Overflow) -> Self {
-        Self::stored("sum", overflow)
+        Self::stored("sum", &overflow)
     }
 
     /// What to do about it. Whatever is not known to lie in the data counts as unavailable: a message is given up only on
@@ -45,7 +45,6 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Stored { .. } => Fault::Data,
             Self::Sql(sqlx::Error::Database(error)) => {
                 let code = error.code().unwrap_or(Cow::Borrowed(""));
                 match code.get(..2).unwrap_or("") {
@@ -63,7 +62,8 @@ impl Error {
                     _ => Fault::Unavailable,
                 }
             }
-            Self::Sql(
+            Self::Stored { .. }
+            | Self::Sql(
                 sqlx::Error::RowNotFound
                 | sqlx::Error::ColumnDecode { .. }
                 | sqlx::Error::Decode(_)

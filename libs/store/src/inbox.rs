@@ -184,5 +184,5 @@ pub async fn forget_attempts(conn: &mut PgConnection, context: &str, (merchant, 
 }
 
 fn decode(outcome: &[u8]) -> Result<Outcome, Error> {
-    Outcome::decode(outcome).map_err(|error| Error::stored("outcome", error))
+    Outcome::decode(outcome).map_err(|error| Error::stored("outcome", &error))
 }

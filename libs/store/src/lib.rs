@@ -29,5 +29,5 @@ fn stored(at: Timestamp) -> DateTime<Utc> {
 
 /// As the domain takes it; both count microseconds.
 fn read(at: DateTime<Utc>) -> Result<Timestamp, Error> {
-    Timestamp::from_micros(at.timestamp_micros()).map_err(|error| Error::stored("time", error))
+    Timestamp::from_micros(at.timestamp_micros()).map_err(|error| Error::stored("time", &error))
 }

@@ -71,9 +71,9 @@ async fn lock(conn: &mut PgConnection, keys: &BTreeSet<SeriesKey>) -> Result<BTr
     .await?;
     rows.into_iter()
         .map(|row| {
-            let number = u64::try_from(row.number).map_err(|error| Error::stored("receipt series", error))?;
+            let number = u64::try_from(row.number).map_err(|error| Error::stored("receipt series", &error))?;
             let hash =
-                <[u8; 32]>::try_from(row.hash).map_err(|_| Error::stored("receipt series", "hash is not 32 bytes"))?;
+                <[u8; 32]>::try_from(row.hash).map_err(|_| Error::stored("receipt series", &"hash is not 32 bytes"))?;
             let key = (MerchantId::new(row.merchant_id), RegisterId::new(row.register_id));
             Ok((key, Head { number, hash: Hash::from_bytes(hash) }))
         })
@@ -184,11 +184,11 @@ impl TryFrom<Row> for Receipt {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self, Error> {
-        let unreadable = |what: &str| Error::stored("receipt", format!("its {what} is malformed"));
+        let unreadable = |what: &str| Error::stored("receipt", &format!("its {what} is malformed"));
         Ok(Self {
             sale: SaleId::new(row.sale_id),
             register: RegisterId::new(row.register_id),
-            number: u64::try_from(row.number).map_err(|error| Error::stored("receipt number", error))?,
+            number: u64::try_from(row.number).map_err(|error| Error::stored("receipt number", &error))?,
             content: row.content,
             hash: row.hash.try_into().map(Hash::from_bytes).map_err(|_| unreadable("hash"))?,
             signature: row.signature.try_into().map(Signature::from_bytes).map_err(|_| unreadable("signature"))?,

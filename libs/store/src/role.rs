@@ -13,7 +13,7 @@ pub const ROLES: [&str; 4] = ["tillstream_edge", "tillstream_sales", "tillstream
 /// When the connection's role may not change roles, or `role` or `password` is not of that form.
 pub async fn allow_login(conn: &mut PgConnection, role: &str, password: &str) -> Result<(), Error> {
     if !ROLES.contains(&role) || !password.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Error::stored("role", format!("{role} is not one of ours, or its password is not hexadecimal")));
+        return Err(Error::stored("role", &format!("{role} is not one of ours, or its password is not hexadecimal")));
     }
     // A utility statement takes no parameters; both parts were checked above.
     let statement = format!("alter role {role} login password '{password}'");

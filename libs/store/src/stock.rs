@@ -136,7 +136,7 @@ pub async fn levels(
     rows.into_iter()
         .map(|row| {
             let on_hand =
-                Quantity::from_thousandths(row.on_hand).map_err(|error| Error::stored("stock level", error))?;
+                Quantity::from_thousandths(row.on_hand).map_err(|error| Error::stored("stock level", &error))?;
             Ok(Level { product: ProductId::new(row.product_id), sku: row.sku, name: row.name, on_hand })
         })
         .collect()

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
+use tillstream_contract::Outcome;
 use tillstream_domain::{
-    id::{MerchantId, ProductId, StoreId},
+    id::{MerchantId, ProductId, SaleId, StoreId},
     time::Timestamp,
 };
+use uuid::Uuid;
 
 use crate::{Error, read, role, stored};
 
@@ -141,4 +143,124 @@ pub async fn clocks(conn: &mut PgConnection) -> Result<(Timestamp, Option<Timest
     .fetch_one(conn)
     .await?;
     Ok((read(row.now)?, row.last.map(read).transpose()?))
+}
+
+/// A sale in the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sold {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// The sale.
+    pub sale: SaleId,
+    /// What was due, in minor units.
+    pub total: i64,
+}
+
+/// Every sale.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn sold(conn: &mut PgConnection) -> Result<Vec<Sold>, Error> {
+    let rows = sqlx::query!("select merchant_id, sale_id, total from sales.sales").fetch_all(conn).await?;
+    let sold = rows.into_iter().map(|row| Sold {
+        merchant: MerchantId::new(row.merchant_id),
+        sale: SaleId::new(row.sale_id),
+        total: row.total,
+    });
+    Ok(sold.collect())
+}
+
+/// A command that was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which worker decided.
+    pub context: String,
+    /// The command.
+    pub id: Uuid,
+    /// The code of the reason for which it was refused; none if it took effect.
+    pub refusal: Option<String>,
+}
+
+/// Every command in the inbox.
+///
+/// # Errors
+/// When the statement fails or a stored outcome can't be read.
+pub async fn decided(conn: &mut PgConnection) -> Result<Vec<Decided>, Error> {
+    let rows = sqlx::query!(
+        r#"select merchant_id, context, id, case when accepted then null else outcome end as refused
+           from inbox.messages where fingerprint is not null"#
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let refusal = match row.refused.as_deref().map(Outcome::decode) {
+                None => None,
+                Some(Ok(Outcome::Rejected(refusal))) => Some(refusal.code),
+                Some(Ok(Outcome::Accepted(_))) => return Err(Error::stored("outcome", &"it is no refusal")),
+                Some(Err(error)) => return Err(Error::stored("outcome", &error)),
+            };
+            Ok(Decided { merchant: MerchantId::new(row.merchant_id), context: row.context, id: row.id, refusal })
+        })
+        .collect()
+}
+
+/// How many events took effect, by merchant and by the worker that took them.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn events(conn: &mut PgConnection) -> Result<BTreeMap<(MerchantId, String), i64>, Error> {
+    let rows = sqlx::query!(
+        r#"select merchant_id, context, count(*) as "count!" from inbox.messages
+           where fingerprint is null and accepted group by merchant_id, context"#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| ((MerchantId::new(row.merchant_id), row.context), row.count)).collect())
+}
+
+/// What one sale or adjustment moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// The sale or adjustment.
+    pub source: Uuid,
+    /// How many movements.
+    pub lines: i64,
+    /// What they come to, in thousandths of a unit.
+    pub delta: i64,
+}
+
+/// What every sale and adjustment moved; opening stock is left out.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn moved(conn: &mut PgConnection) -> Result<Vec<Moved>, Error> {
+    let rows = sqlx::query!(
+        r#"select merchant_id, source_id, count(*) as "lines!", sum(delta)::bigint as "delta!" from stock.movements
+           where reason <> 'opening' group by merchant_id, source_id"#
+    )
+    .fetch_all(conn)
+    .await?;
+    let moved = rows.into_iter().map(|row| Moved {
+        merchant: MerchantId::new(row.merchant_id),
+        source: row.source_id,
+        lines: row.lines,
+        delta: row.delta,
+    });
+    Ok(moved.collect())
+}
+
+/// Every stock level, in thousandths of a unit.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn levels(conn: &mut PgConnection) -> Result<BTreeMap<crate::stock::LevelKey, i64>, Error> {
+    let rows =
+        sqlx::query!("select merchant_id, store_id, product_id, on_hand from stock.levels").fetch_all(conn).await?;
+    let key = |merchant, store, product| (MerchantId::new(merchant), StoreId::new(store), ProductId::new(product));
+    Ok(rows.into_iter().map(|row| (key(row.merchant_id, row.store_id, row.product_id), row.on_hand)).collect())
 }

@@ -29,7 +29,8 @@ impl Database {
     /// When there is no PostgreSQL to test with.
     pub async fn create() -> Self {
         let server = server();
-        let mut conn = PgConnection::connect_with(&server).await.expect("the PostgreSQL that scratch has started answers");
+        let mut conn =
+            PgConnection::connect_with(&server).await.expect("the PostgreSQL that scratch has started answers");
         let template = template(&server, &mut conn).await;
         let name = format!("test_{}", Ids::random().next().simple());
         sqlx::query(AssertSqlSafe(format!("create database {name} template {template} strategy file_copy")))
@@ -84,8 +85,9 @@ impl Database {
 
 #[expect(clippy::disallowed_methods, reason = "the one place where tests learn what scratch has started")]
 fn server() -> PgConnectOptions {
-    let url = std::env::var("TILLSTREAM_TEST_POSTGRES_URL")
-        .expect("run tests with `make test`, or one crate's with `make test-one P=tillstream-testkit`: they need a PostgreSQL");
+    let url = std::env::var("TILLSTREAM_TEST_POSTGRES_URL").expect(
+        "run tests with `make test`, or one crate's with `make test-one P=tillstream-testkit`: they need a PostgreSQL",
+    );
     PgConnectOptions::from_str(&url).expect("scratch sets a PostgreSQL URL")
 }
 
@@ -93,7 +95,11 @@ fn server() -> PgConnectOptions {
 async fn template(server: &PgConnectOptions, conn: &mut PgConnection) -> String {
     let last = MIGRATIONS.iter().last().expect("there are migrations");
     let name = format!("template_{}", hex::encode(&last.checksum[..8]));
-    sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut *conn).await.expect("a lock is free some time");
+    sqlx::query("select pg_advisory_lock($1)")
+        .bind(TEMPLATE_LOCK)
+        .execute(&mut *conn)
+        .await
+        .expect("a lock is free some time");
     let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
         .bind(&name)
         .fetch_one(&mut *conn)
@@ -120,6 +126,10 @@ async fn template(server: &PgConnectOptions, conn: &mut PgConnection) -> String 
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    sqlx::query("select pg_advisory_unlock($1)").bind(TEMPLATE_LOCK).execute(&mut *conn).await.expect("the lock is ours");
+    sqlx::query("select pg_advisory_unlock($1)")
+        .bind(TEMPLATE_LOCK)
+        .execute(&mut *conn)
+        .await
+        .expect("the lock is ours");
     name
 }

@@ -53,7 +53,8 @@ impl Fixture {
     /// When there is none.
     #[must_use]
     pub fn product(self, sku: &str) -> ProductId {
-        let place = PRODUCTS.iter().position(|(name, ..)| *name == sku).expect("the test names a product that there is");
+        let place =
+            PRODUCTS.iter().position(|(name, ..)| *name == sku).expect("the test names a product that there is");
         ProductId::new(self.id(3, u8::try_from(place + 1).expect("there are few products")))
     }
 
@@ -79,7 +80,9 @@ impl Fixture {
                 .map(|number| Register { id: self.register(number), code: format!("R{number}"), store: store.clone() })
                 .collect(),
             stores: vec![store],
-            tax_categories: rates.map(|(code, millionths)| (code.to_owned(), code.to_owned(), rate(millionths))).to_vec(),
+            tax_categories: rates
+                .map(|(code, millionths)| (code.to_owned(), code.to_owned(), rate(millionths)))
+                .to_vec(),
             products: PRODUCTS
                 .iter()
                 .map(|(sku, price, category)| Product {

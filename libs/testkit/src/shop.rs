@@ -29,7 +29,7 @@ use crate::{Database, Fixture, NEXT_DOOR, SHOP};
 /// The password of every NATS user in tests.
 const PASSWORD: &str = "7e57";
 /// What a test waits for at the most.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a shop differs from the usual one.
 #[derive(Clone, Debug)]
@@ -76,12 +76,12 @@ pub struct Shop {
 impl Shop {
     /// A shop whose workers work.
     pub async fn open() -> Self {
-        Self::with(ShopOptions::default()).await
+        Box::pin(Self::with(ShopOptions::default())).await
     }
 
     /// A shop whose workers work when told to; see [`Shop::drain`].
     pub async fn open_idle() -> Self {
-        Self::with(ShopOptions { working: false, ..ShopOptions::default() }).await
+        Box::pin(Self::with(ShopOptions { working: false, ..ShopOptions::default() })).await
     }
 
     /// A shop of one's own.
@@ -103,7 +103,9 @@ impl Shop {
         let pool = database.superuser().await;
         let mut conn = pool.acquire().await.expect("PostgreSQL answers");
         for fixture in [SHOP, NEXT_DOOR] {
-            tillstream_store::seed::plant(&mut conn, &fixture.seed(), clock.now()).await.expect("the fixture can be planted");
+            tillstream_store::seed::plant(&mut conn, &fixture.seed(), clock.now())
+                .await
+                .expect("the fixture can be planted");
         }
         drop(conn);
         let process = process(&clock, &ids, Stop::default());
@@ -130,7 +132,6 @@ impl Shop {
     }
 
     /// The edge's routes.
-    #[must_use]
     pub fn router(&self) -> Router {
         tillstream_edge::router(&self.edge)
     }
@@ -182,17 +183,11 @@ impl Shop {
     pub async fn start_workers(&mut self) {
         let stop = Stop::default();
         let process = process(&self.clock, &self.ids, stop.clone());
-        let (sales, depletion, adjustments, receipts) = tokio::join!(
-            self.station(Sales, &process),
-            self.station(Depletion, &process),
-            self.station(Adjustments, &process),
-            self.station(receipts(), &process),
-        );
         let tasks = vec![
-            tokio::spawn(sales.run()),
-            tokio::spawn(depletion.run()),
-            tokio::spawn(adjustments.run()),
-            tokio::spawn(receipts.run()),
+            tokio::spawn(self.station(Sales, &process).await.run()),
+            tokio::spawn(self.station(Depletion, &process).await.run()),
+            tokio::spawn(self.station(Adjustments, &process).await.run()),
+            tokio::spawn(self.station(receipts(), &process).await.run()),
         ];
         self.workers = Some((stop, tasks));
     }
@@ -328,7 +323,8 @@ fn bus_settings(server: &nats::Server, role: &str, partitions: u16) -> tillstrea
 
 fn broker(folder: &TempDir, partitions: u16) -> nats::Server {
     let services = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.services"));
-    let programs = Programs::find(services.exists().then_some(&*services)).expect("`scripts/services` has got the programs");
+    let programs =
+        Programs::find(services.exists().then_some(&*services)).expect("`scripts/services` has got the programs");
     let settings = nats::Settings {
         dir: folder.path().join("nats"),
         name: format!("test-{}", Ids::random().next().simple()),
@@ -347,9 +343,16 @@ async fn start(server: &nats::Server, folder: &TempDir) -> Child {
     server.start(&folder.path().join("run"), &quiet, PATIENCE).await.expect("the broker starts")
 }
 
-async fn open_edge(process: &Process, folder: &TempDir, database: &Database, server: &nats::Server, options: &ShopOptions) -> Edge {
+async fn open_edge(
+    process: &Process,
+    folder: &TempDir,
+    database: &Database,
+    server: &nats::Server,
+    options: &ShopOptions,
+) -> Edge {
     let key = folder.path().join("tokens.pub");
-    std::fs::write(&key, hex::encode(token_key().verifying_key().to_bytes())).expect("there is room for temporary files");
+    std::fs::write(&key, hex::encode(token_key().verifying_key().to_bytes()))
+        .expect("there is room for temporary files");
     let file = folder.path().join("edge.toml");
     let usual = format!(
         "[bus]\nurl = '{}'\npassword = '{PASSWORD}'\npartitions = {}\n[database]\nurl = '{}'\n[tokens]\npublic_key_file = '{}'\n",

@@ -50,13 +50,14 @@ pub(crate) struct LiveEvent {
 /// the same then.
 #[utoipa::path(
     get,
+    operation_id = "follow_events",
     path = "/v1/events",
     tag = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen")),
     responses(
         (status = 200, description = "A stream that goes on until the client or the server ends it", body = LiveEvent, content_type = "text/event-stream"),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "Events cannot be followed now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
@@ -77,7 +78,7 @@ fn shown(followed: Followed) -> Option<Event> {
         warn!(kind = envelope.kind, id = %envelope.id, "an event of a kind unknown here is left out");
         return None;
     };
-    let Envelope { id, kind, merchant, at, .. } = envelope;
+    let Envelope { id, kind, merchant, at, .. } = *envelope;
     let event = Event::default().id(position.to_string()).event(&kind);
     event.json_data(LiveEvent { id, kind, merchant, at, data }).ok()
 }

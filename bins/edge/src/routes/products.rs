@@ -34,13 +34,14 @@ pub(crate) struct Product {
 /// Products, by SKU.
 #[utoipa::path(
     get,
+    operation_id = "list_products",
     path = "/v1/products",
     tag = "catalogue",
     params(PageQuery),
     responses(
-        (status = 200, body = Page<Product>),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 200, description = "One page of products", body = Page<Product>),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]

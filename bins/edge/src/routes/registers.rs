@@ -28,11 +28,12 @@ pub(crate) struct Register {
 /// Registers, by code.
 #[utoipa::path(
     get,
+    operation_id = "list_registers",
     path = "/v1/registers",
     tag = "catalogue",
     responses(
-        (status = 200, body = Page<Register>),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 200, description = "The registers", body = Page<Register>),
+        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]

@@ -36,6 +36,7 @@ use crate::{
 /// will be decided. With `Prefer: until=receipt` the answer waits for the receipt too.
 #[utoipa::path(
     post,
+    operation_id = "submit_sale",
     path = "/v1/sales",
     tag = "sales",
     params(
@@ -83,12 +84,13 @@ pub(crate) async fn submit(
 /// A sale, as it was recorded.
 #[utoipa::path(
     get,
+    operation_id = "show_sale",
     path = "/v1/sales/{id}",
     tag = "sales",
     params(("id" = Uuid, Path)),
     responses(
-        (status = 200, body = Sale),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 200, description = "The sale", body = Sale),
+        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "There is no such sale", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
@@ -110,13 +112,14 @@ pub(crate) struct SalesQuery {
 /// Sales, newest first.
 #[utoipa::path(
     get,
+    operation_id = "list_sales",
     path = "/v1/sales",
     tag = "sales",
     params(SalesQuery, PageQuery),
     responses(
-        (status = 200, body = Page<Sale>),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 200, description = "One page of sales, newest first", body = Page<Sale>),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "There is no such store", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),

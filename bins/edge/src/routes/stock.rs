@@ -57,13 +57,14 @@ pub(crate) struct Level {
 /// Stock levels of a store, by SKU.
 #[utoipa::path(
     get,
+    operation_id = "list_stock_levels",
     path = "/v1/stock/levels",
     tag = "stock",
     params(LevelsQuery, PageQuery),
     responses(
-        (status = 200, body = Page<Level>),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 200, description = "One page of levels", body = Page<Level>),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "There is no such store", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
@@ -100,6 +101,7 @@ impl From<stock::Level> for Level {
 /// Its id is the `Idempotency-Key`; repeating and waiting are as for sales.
 #[utoipa::path(
     post,
+    operation_id = "adjust_stock",
     path = "/v1/stock/adjustments",
     tag = "stock",
     params(
@@ -110,10 +112,10 @@ impl From<stock::Level> for Level {
     responses(
         (status = 201, description = "The levels moved", body = Moved, headers(("Location" = String))),
         (status = 202, description = "The adjustment is durable and will be decided", body = super::Accepted, headers(("Location" = String))),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 415, body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not declared as JSON", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 422, description = "The adjustment is refused, or the key was used for another request", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "It cannot be accepted now; send it again with the same key", body = ProblemDetails, content_type = "application/problem+json"),
     ),

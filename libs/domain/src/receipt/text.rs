@@ -20,7 +20,8 @@ pub fn text(content: &Content, hash: &Hash, key: KeyId, width: usize) -> String 
     page.centered(&content.store.name);
     page.rule();
     page.row(&format!("Register {}", content.register.code), &format!("No. {}", content.number));
-    page.left(&content.sold_at.to_rfc3339().replace('T', " ").replace(".000000Z", " UTC").replace('Z', " UTC"));
+    // To the second: "2026-11-23T12:00:00.250000Z" is printed as "2026-11-23 12:00:00 UTC".
+    page.left(&format!("{} UTC", content.sold_at.to_rfc3339().replace('T', " ").split('.').next().unwrap_or_default()));
     page.rule();
     for ContentLine { name, quantity, unit_price, amount, .. } in &content.lines {
         page.left(name);

@@ -1,6 +1,6 @@
-//! The worker loop: the one place where the order of commit, publish, answer and acknowledge is written.
+//! The worker loop: the one place where the order of commit, answer, publish and acknowledge is written.
 //!
-//! pull → (claim → load and lock → decide → save → record → commit) → publish → answer → acknowledge
+//! pull → (look up → load and lock → decide → save → record → commit) → answer → publish → acknowledge
 
 mod batch;
 mod settings;
@@ -228,10 +228,12 @@ impl<W: Worker> Station<W> {
         Ok(())
     }
 
-    /// Publishes the events, then sends the answers. Only then may the messages be acknowledged.
+    /// Publishes the events and sends the answers. Only then may the messages be acknowledged. Who waits for the record
+    /// need not wait for the events too: what is committed is recorded, and its events follow from the inbox.
     async fn publish(&self, answered: Answered) -> Result<(), Interrupted> {
         let Answered { events, answers } = answered;
         let _timer = self.stats.publishing.start_timer();
+        self.bus.answer(answers).await;
         let mut pause = Pause::default();
         while let Err(error) = self.bus.publish_events(events.clone()).await {
             warn!(
@@ -242,7 +244,6 @@ impl<W: Worker> Station<W> {
             );
             pause.wait(self).await?;
         }
-        self.bus.answer(answers).await;
         Ok(())
     }
 
@@ -284,7 +285,7 @@ impl<W: Worker> Station<W> {
     }
 }
 
-/// Pauses that grow, up to two seconds.
+/// Pauses that grow, up to half a second: a till may be waiting.
 struct Pause(Duration);
 
 impl Default for Pause {
@@ -296,7 +297,7 @@ impl Default for Pause {
 impl Pause {
     async fn wait<W: Worker>(&mut self, station: &Station<W>) -> Result<(), Interrupted> {
         let pause = self.0;
-        self.0 = (pause * 2).min(Duration::from_secs(2));
+        self.0 = (pause * 2).min(Duration::from_millis(500));
         tokio::select! {
             () = station.process.stop.wait() => Err(Interrupted),
             () = sleep(pause) => Ok(()),

@@ -16,8 +16,20 @@ async fn may_publish(shop: &Shop, role: &str, subject: &str) -> bool {
 #[tokio::test]
 async fn on_the_bus_a_role_may_publish_only_its_own_subjects() {
     let shop = Shop::open_idle().await;
-    let own = [("edge", "cmd.sale.0"), ("sales", "evt.sale.0"), ("stock", "evt.stock.0"), ("receipts", "evt.receipt.0"), ("sales", "dead.sales")];
-    let foreign = [("edge", "evt.sale.0"), ("sales", "cmd.sale.0"), ("stock", "evt.sale.0"), ("receipts", "evt.stock.0"), ("receipts", "dead.sales")];
+    let own = [
+        ("edge", "cmd.sale.0"),
+        ("sales", "evt.sale.0"),
+        ("stock", "evt.stock.0"),
+        ("receipts", "evt.receipt.0"),
+        ("sales", "dead.sales"),
+    ];
+    let foreign = [
+        ("edge", "evt.sale.0"),
+        ("sales", "cmd.sale.0"),
+        ("stock", "evt.sale.0"),
+        ("receipts", "evt.stock.0"),
+        ("receipts", "dead.sales"),
+    ];
     let (own, foreign) = tokio::join!(
         futures_util::future::join_all(own.map(|(role, subject)| may_publish(&shop, role, subject))),
         futures_util::future::join_all(foreign.map(|(role, subject)| may_publish(&shop, role, subject))),

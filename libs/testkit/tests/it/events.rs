@@ -2,7 +2,6 @@
 
 use axum::{body::Body, http::Request};
 use futures_util::StreamExt;
-use http_body_util::BodyExt;
 use tillstream_testkit::{Fixture, NEXT_DOOR, SHOP, Shop};
 use tokio::time::{Duration, timeout};
 use tower::ServiceExt;
@@ -16,7 +15,8 @@ struct Follower {
 
 impl Follower {
     async fn of(shop: &Shop, merchant: Fixture, last: Option<&str>) -> Self {
-        let mut request = Request::get("/v1/events").header("authorization", format!("Bearer {}", shop.token(merchant)));
+        let mut request =
+            Request::get("/v1/events").header("authorization", format!("Bearer {}", shop.token(merchant)));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
@@ -31,7 +31,8 @@ impl Follower {
     async fn read(&mut self, count: usize) -> &[(String, String)] {
         while self.seen.len() < count {
             let next = timeout(Duration::from_secs(20), self.body.next()).await;
-            self.text += &next.unwrap_or_else(|_| panic!("saw {:?} of {count}", self.seen)).expect("the stream goes on");
+            self.text +=
+                &next.unwrap_or_else(|_| panic!("saw {:?} of {count}", self.seen)).expect("the stream goes on");
             while let Some((event, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {
                     event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
@@ -39,7 +40,7 @@ impl Follower {
                 if event.contains("event:") {
                     self.seen.push((field("id:"), field("event:")));
                 }
-                self.text = rest.to_owned();
+                self.text = rest.into();
             }
         }
         &self.seen

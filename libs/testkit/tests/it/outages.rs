@@ -53,7 +53,11 @@ async fn without_a_broker_nothing_is_accepted() {
     let key = shop.ids.next();
     shop.until("the edge has noticed", async || {
         let refused = shop.sell(key, &sale).await;
-        assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"), "{refused:?}");
+        assert_eq!(
+            (refused.status, refused.header("retry-after")),
+            (StatusCode::SERVICE_UNAVAILABLE, "1"),
+            "{refused:?}"
+        );
         refused.problem() == "not_accepted"
     })
     .await;
@@ -63,7 +67,8 @@ async fn without_a_broker_nothing_is_accepted() {
     assert_eq!(shop.count("select count(*) from sales.sales").await, 1);
 
     shop.start_nats().await;
-    shop.until("the till's retry gets through", async || shop.sell(key, &sale).await.status == StatusCode::CREATED).await;
+    shop.until("the till's retry gets through", async || shop.sell(key, &sale).await.status == StatusCode::CREATED)
+        .await;
     shop.drain().await;
     assert_eq!(shop.count("select count(*) from sales.sales").await, 2);
     assert_eq!(shop.count("select count(*) from receipts.receipts").await, 2);

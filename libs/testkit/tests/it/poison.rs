@@ -36,7 +36,8 @@ async fn what_cannot_be_read_is_set_aside_and_the_rest_goes_on() {
     let shop = Shop::open().await;
     let subject = Class::Command.subject("sale", 0);
     shop.bus.publish(subject.clone(), "not a batch".into()).await.unwrap();
-    let (garbled, from_the_future) = (envelope(&shop, "sale.submit.v1", vec![0xc1]), envelope(&shop, "sale.submit.v9", vec![]));
+    let (garbled, from_the_future) =
+        (envelope(&shop, "sale.submit.v1", vec![0xc1]), envelope(&shop, "sale.submit.v9", vec![]));
     publish(&shop, vec![good(&shop), garbled.clone(), from_the_future.clone(), good(&shop)]).await;
     shop.drain().await;
 
@@ -59,7 +60,10 @@ async fn what_cannot_be_read_is_set_aside_and_the_rest_goes_on() {
 async fn what_the_database_refuses_harms_only_itself_and_can_be_redriven() {
     let shop = Shop::open_idle().await;
     // A constraint that one sale of a batch violates.
-    sqlx::query("alter table sales.sales add constraint no_teas check (total <> 398)").execute(&shop.pool).await.unwrap();
+    sqlx::query("alter table sales.sales add constraint no_teas check (total <> 398)")
+        .execute(&shop.pool)
+        .await
+        .unwrap();
     let sale = serde_json::from_value(shop.basket(&[("tea", "2")])).unwrap();
     let command = Command::Submit(sale);
     let poisoned = envelope(&shop, command.kind(), command.encode());

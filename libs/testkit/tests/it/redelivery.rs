@@ -24,10 +24,14 @@ async fn events_that_were_committed_but_not_published_are_published_on_redeliver
     shop.drain_one(Sales, &shop.process()).await;
 
     // As if the worker had died between commit and publish: the row is there, the event is not, the command comes again.
-    let command: Vec<u8> = sqlx::query_scalar("select outcome from inbox.messages").fetch_one(&shop.pool).await.unwrap();
+    let command: Vec<u8> =
+        sqlx::query_scalar("select outcome from inbox.messages").fetch_one(&shop.pool).await.unwrap();
     let Outcome::Accepted(events) = Outcome::decode(&command).unwrap() else { panic!("the sale was accepted") };
     shop.bus.purge_events(0).await.unwrap();
-    assert_eq!(shop.selling(key, &shop.basket(&[("tea", "2")])).header("prefer", "respond-async").send().await.status, StatusCode::ACCEPTED);
+    assert_eq!(
+        shop.selling(key, &shop.basket(&[("tea", "2")])).header("prefer", "respond-async").send().await.status,
+        StatusCode::ACCEPTED
+    );
     shop.drain().await;
 
     assert_eq!(shop.count("select count(*) from sales.sales").await, 1);
@@ -44,7 +48,8 @@ async fn events_that_come_twice_and_out_of_order_have_one_effect() {
         assert_eq!(call.header("prefer", "respond-async").send().await.status, StatusCode::ACCEPTED);
     }
     shop.drain_one(Sales, &shop.process()).await;
-    let outcomes: Vec<Vec<u8>> = sqlx::query_scalar("select outcome from inbox.messages").fetch_all(&shop.pool).await.unwrap();
+    let outcomes: Vec<Vec<u8>> =
+        sqlx::query_scalar("select outcome from inbox.messages").fetch_all(&shop.pool).await.unwrap();
     let mut events: Vec<_> =
         outcomes.iter().flat_map(|outcome| Outcome::decode(outcome).unwrap().events().to_vec()).collect();
     events.reverse();
@@ -134,13 +139,15 @@ async fn a_message_in_hand_at_repeated_crashes_is_set_aside() {
 /// Takes the command so often, each time without a word.
 async fn deliver_unsettled(shop: &Shop, times: u32) {
     let (user, password) = ("operator".to_owned(), "7e57".to_owned());
-    let options = async_nats::ConnectOptions::with_user_and_password(user, password).custom_inbox_prefix("_INBOX.operator");
+    let options =
+        async_nats::ConnectOptions::with_user_and_password(user, password).custom_inbox_prefix("_INBOX.operator");
     let client = options.connect(shop.nats_url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
     let consumer: async_nats::jetstream::consumer::PullConsumer =
         jetstream.get_consumer_from_stream("sales", "COMMANDS_0").await.unwrap();
     for _ in 0..times {
-        let mut batch = consumer.batch().max_messages(1).expires(std::time::Duration::from_secs(10)).messages().await.unwrap();
+        let mut batch =
+            consumer.batch().max_messages(1).expires(std::time::Duration::from_secs(10)).messages().await.unwrap();
         batch.next().await.expect("it is delivered again after 200 ms").unwrap();
     }
 }

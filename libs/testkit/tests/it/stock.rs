@@ -41,8 +41,14 @@ async fn adjustments_that_make_no_sense_are_refused() {
         (adjustment("tea", "1", "sale"), "reason_not_allowed"),
         (adjustment("tea", "1", "magic"), "invalid_body"),
         (json!({"store": SHOP.store(), "reason": "found", "lines": []}), "empty_basket"),
-        (json!({"store": NEXT_DOOR.store(), "reason": "found", "lines": [{"product": SHOP.product("tea"), "delta": "1"}]}), "unknown_store"),
-        (json!({"store": SHOP.store(), "reason": "found", "lines": [{"product": NEXT_DOOR.product("tea"), "delta": "1"}]}), "unknown_product"),
+        (
+            json!({"store": NEXT_DOOR.store(), "reason": "found", "lines": [{"product": SHOP.product("tea"), "delta": "1"}]}),
+            "unknown_store",
+        ),
+        (
+            json!({"store": SHOP.store(), "reason": "found", "lines": [{"product": NEXT_DOOR.product("tea"), "delta": "1"}]}),
+            "unknown_product",
+        ),
     ] {
         let refused = adjust(&shop, shop.ids.next(), &body).await;
         assert_eq!((refused.status, refused.problem().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, code), "{body}");

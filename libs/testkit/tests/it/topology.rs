@@ -37,7 +37,11 @@ async fn applying_again_changes_nothing_and_drift_is_shown() {
 #[tokio::test]
 async fn merchants_are_spread_over_partitions_and_lose_nothing() {
     let shop = Shop::with(ShopOptions { partitions: 3, ..ShopOptions::default() }).await;
-    let sold = shop.selling(shop.ids.next(), &shop.basket(&[("tea", "1")])).header("prefer", "wait=20, until=receipt").send().await;
+    let sold = shop
+        .selling(shop.ids.next(), &shop.basket(&[("tea", "1")]))
+        .header("prefer", "wait=20, until=receipt")
+        .send()
+        .await;
     assert_eq!(sold.status, StatusCode::CREATED, "{sold:?}");
     shop.drain().await;
     assert_eq!(shop.stock("tea").await, "99");

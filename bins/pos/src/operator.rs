@@ -1,0 +1,113 @@
+//! How the operator's commands find the system that they are about: by its data folder, or by addresses.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use sqlx::{Connection, PgConnection};
+use tillstream_bus::Bus;
+use tokio::time::{Instant, sleep};
+
+use crate::{UpFile, folder::Folder, secrets::Secrets};
+
+/// How long NATS may take to answer.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The data folder of a running `pos up`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Data {
+    /// The data folder of a running `pos up`
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+}
+
+/// Where the database is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Database {
+    /// The database, as a role that may do this [default: that of the data folder, as superuser]
+    #[arg(long = "database", value_name = "URL")]
+    url: Option<String>,
+}
+
+/// Where NATS is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Nats {
+    /// NATS servers, separated by commas [default: that of the data folder]
+    #[arg(long = "nats", value_name = "URL", requires = "password")]
+    url: Option<String>,
+    /// The operator's user on NATS
+    #[arg(long, default_value = "operator")]
+    user: String,
+    /// The operator's password on NATS
+    #[arg(long, requires = "url")]
+    password: Option<String>,
+    /// Into how many partitions merchants are spread [default: that of the data folder, else 1]
+    #[arg(long, value_name = "COUNT")]
+    partitions: Option<u16>,
+}
+
+impl Data {
+    pub(crate) fn folder(&self) -> anyhow::Result<Folder> {
+        Folder::at(&self.data)
+    }
+}
+
+impl Database {
+    /// Connects.
+    pub(crate) async fn connect(&self, data: &Data) -> anyhow::Result<PgConnection> {
+        let url = match &self.url {
+            Some(url) => url.clone(),
+            None => UpFile::read(&data.data)?.database,
+        };
+        connect_database(&url).await
+    }
+}
+
+impl Nats {
+    /// Connects as operator.
+    pub(crate) async fn connect(&self, data: &Data) -> anyhow::Result<Bus> {
+        let settings = match (&self.url, &self.password) {
+            (Some(url), Some(password)) => tillstream_bus::Settings {
+                url: url.clone(),
+                user: self.user.clone(),
+                password: password.clone(),
+                partitions: self.partitions.unwrap_or(1),
+            },
+            _ => self.of_folder(data)?,
+        };
+        connect_bus(&settings).await
+    }
+
+    fn of_folder(&self, data: &Data) -> anyhow::Result<tillstream_bus::Settings> {
+        let up = UpFile::read(&data.data)?;
+        Ok(tillstream_bus::Settings {
+            url: up.nats,
+            user: self.user.clone(),
+            password: Secrets::read(&data.folder()?)?.nats(&self.user).to_owned(),
+            partitions: self.partitions.unwrap_or(up.partitions),
+        })
+    }
+}
+
+/// Connects to a database. Errors do not show the password.
+pub(crate) async fn connect_database(url: &str) -> anyhow::Result<PgConnection> {
+    let place = url.rsplit_once('@').map_or("the given address", |(_, place)| place);
+    PgConnection::connect(url).await.with_context(|| format!("connect to PostgreSQL at {place}: is it running?"))
+}
+
+/// Connects to NATS, and does not go on without.
+pub(crate) async fn connect_bus(settings: &tillstream_bus::Settings) -> anyhow::Result<Bus> {
+    let bus = Bus::connect(settings, CONNECT).await?;
+    let until = Instant::now() + CONNECT;
+    while !bus.is_connected() {
+        if Instant::now() > until {
+            bail!(
+                "NATS at {} does not let user {:?} in: is it running, and is the password right?",
+                settings.url,
+                settings.user
+            );
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    Ok(bus)
+}

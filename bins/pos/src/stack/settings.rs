@@ -1,0 +1,129 @@
+//! Ports, and the settings files of the parts.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+};
+
+use anyhow::Context;
+use tillstream_servers::port_or_free;
+use toml::{Table, Value};
+
+use super::{Role, Stack, StackOptions};
+use crate::folder::write_private;
+
+/// Where the edge listens if nobody says otherwise.
+const EDGE_PORT: u16 = 8080;
+
+/// Who listens where. Chosen at each start and kept through restarts of the parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Ports {
+    pub(crate) postgres: u16,
+    pub(crate) nats: u16,
+    pub(crate) nats_monitor: u16,
+    edge: SocketAddr,
+    workers: [u16; 3],
+}
+
+impl Ports {
+    pub(crate) fn choose(options: &StackOptions) -> anyhow::Result<Self> {
+        let edge = match options.listen {
+            Some(wanted) => {
+                // Held but for this moment: the edge would only say so much later, in its own log.
+                let listener = TcpListener::bind(wanted).with_context(|| {
+                    format!("listen on {wanted}: choose another address with --listen, or stop what listens there")
+                })?;
+                listener.local_addr()?
+            }
+            None => SocketAddr::from((Ipv4Addr::LOCALHOST, port_or_free(EDGE_PORT)?)),
+        };
+        // Held until all are chosen, so that no two are the same.
+        let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port on 127.0.0.1");
+        let held = [any()?, any()?, any()?, any()?, any()?, any()?];
+        let port = |index: usize| held[index].local_addr().map(|address| address.port());
+        let workers = [port(3)?, port(4)?, port(5)?];
+        Ok(Self { postgres: port(0)?, nats: port(1)?, nats_monitor: port(2)?, edge, workers })
+    }
+
+    /// The edge, as this machine reaches it.
+    pub(crate) fn edge_url(&self) -> String {
+        let ip = match self.edge.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ip => ip,
+        };
+        format!("http://{}", SocketAddr::new(ip, self.edge.port()))
+    }
+
+    /// Where a part serves `/readyz` and `/metrics`; for NATS, its own monitoring.
+    pub(crate) fn admin_url(&self, role: Role) -> String {
+        let port = match role {
+            Role::Edge | Role::Postgres => return self.edge_url(),
+            Role::Nats => self.nats_monitor,
+            Role::SalesWorker => self.workers[0],
+            Role::StockWorker => self.workers[1],
+            Role::ReceiptsWorker => self.workers[2],
+        };
+        format!("http://127.0.0.1:{port}")
+    }
+}
+
+impl Stack {
+    /// Writes `run/<role>.toml` for each of our own parts.
+    pub(super) fn write_settings(&self) -> anyhow::Result<()> {
+        for role in Role::PARTS {
+            let text = toml::to_string(&self.settings_of(role)).context("write settings as TOML")?;
+            write_private(
+                &self.folder.settings(role),
+                &format!("# Written by `pos up` at each start; changes are lost.\n{text}"),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn settings_of(&self, role: Role) -> Table {
+        let user = role.user().unwrap_or_default();
+        let bus = self.bus_settings_of(user);
+        let mut process =
+            table([("log_format", "text".into()), ("log_filter", self.options.log_filter.as_str().into())]);
+        let mut settings = Table::new();
+        if role == Role::Edge {
+            settings.insert("listen".to_owned(), self.ports.edge.to_string().into());
+            settings.insert("tokens".to_owned(), self.key_setting("public_key_file", "tokens.pub"));
+        } else {
+            let listen = self.ports.admin_url(role).replace("http://", "");
+            process.insert("listen".to_owned(), listen.into());
+        }
+        if role == Role::ReceiptsWorker {
+            settings.insert("signing".to_owned(), self.key_setting("key_file", "receipts.ed25519"));
+        }
+        if role == Role::SalesWorker
+            && let Some(sabotage) = &self.options.sabotage
+        {
+            settings.insert("worker".to_owned(), table([("sabotage", sabotage.as_str().into())]).into());
+        }
+        let bus = [
+            ("url", bus.url.into()),
+            ("user", bus.user.into()),
+            ("password", bus.password.into()),
+            ("partitions", i64::from(bus.partitions).into()),
+        ];
+        let database = self.servers.database_url_of(&format!("tillstream_{user}"), &self.secrets);
+        settings.insert("process".to_owned(), process.into());
+        settings.insert("bus".to_owned(), table(bus).into());
+        settings.insert("database".to_owned(), table([("url", database.into())]).into());
+        settings
+    }
+
+    fn key_setting(&self, setting: &str, file: &str) -> Value {
+        table([(setting, text(&self.folder.keys().join(file)))]).into()
+    }
+}
+
+fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn text(path: &Path) -> Value {
+    path.to_string_lossy().into_owned().into()
+}

@@ -1,0 +1,8 @@
+//! `pos` as people run it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod deadletters;
+mod journal;
+mod shop;
+mod stack;
+mod up;

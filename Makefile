@@ -24,11 +24,7 @@ test: services ## Everything that CI checks: format, lints, tests, licences
 	$(MAKE) lint
 	SQLX_OFFLINE=true $(CARGO) build --workspace --all-targets
 	SQLX_OFFLINE=true $(CARGO) run --quiet --package tillstream-servers --bin scratch -- $(CARGO) test --workspace
-	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-		$(CARGO) deny check; \
-	else \
-		echo "NOT CHECKED: licences and advisories, for cargo-deny is not installed (cargo install cargo-deny)"; \
-	fi
+	scripts/deny
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -11,7 +11,7 @@ use tillstream_bus::{
     lane::{Lane, Limits},
     subject::{self, Class, partition},
 };
-use tillstream_contract::{Envelope, Message, Reply, Stage, Verdict};
+use tillstream_contract::{Envelope, Message, Reply, Stage, Verdict, receipt};
 use tillstream_domain::time::Timestamp;
 use tillstream_runtime::{Process, health::describe};
 use tokio::{task::JoinHandle, time::Instant};
@@ -110,6 +110,11 @@ impl Commands {
         result
     }
 
+    /// Answers everybody who waits 202, now and from now on: the edge is about to stop.
+    pub(crate) fn stop_waiting(&self) {
+        self.waiting.close();
+    }
+
     async fn send_and_wait<M: Message>(
         &self,
         caller: &Caller,
@@ -146,11 +151,14 @@ impl Commands {
             match place.answer(deadline).await {
                 Some(Verdict::Rejected(refusal)) => return Err(Problem::Rejected(refusal)),
                 Some(Verdict::Conflict) => return Err(Problem::KeyReused),
-                // The worker that issues the receipt answers last; what the client is shown is the sale.
-                Some(Verdict::Accepted(event)) => match (prefer.until, recorded.take()) {
-                    (Stage::Recorded, _) => return Ok(Submitted::Done(Box::new(event))),
-                    (Stage::Receipted, None) => recorded = Some(event),
-                    (Stage::Receipted, Some(sale)) => return Ok(Submitted::Done(Box::new(sale))),
+                Some(Verdict::Accepted(event)) if prefer.until == Stage::Recorded => {
+                    return Ok(Submitted::Done(Box::new(event)));
+                }
+                // The receipt's issue is answered too; what the client is shown is the sale.
+                Some(Verdict::Accepted(event)) => match (event.open::<receipt::Event>().is_ok(), recorded.take()) {
+                    (true, Some(sale)) => return Ok(Submitted::Done(Box::new(sale))),
+                    (true, None) => return Ok(Submitted::Pending),
+                    (false, _) => recorded = Some(event),
                 },
                 None => return Ok(Submitted::Pending),
             }

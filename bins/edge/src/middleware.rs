@@ -9,7 +9,7 @@ use axum::{
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec};
 use tillstream_runtime::metrics::Metrics;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{Instrument, error_span, info};
 
 use crate::Edge;
 
@@ -40,7 +40,9 @@ pub(crate) async fn observe(State(edge): State<Edge>, request: Request, next: Ne
     let method = request.method().clone();
     // The pattern and not the path, so that there are as many series as routes.
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
+    // Whatever is logged on the way carries the request's id.
+    let span = error_span!("request", id = id.to_str().unwrap_or(""));
+    let mut response = next.run(request).instrument(span).await;
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let observed = &edge.0.observed;
     observed.requests.with_label_values(&[method.as_str(), route, response.status().as_str()]).inc();

@@ -35,11 +35,13 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("listen on {} (setting listen)", config.listen))?;
     info!(address = %config.listen, "serving");
     let drain = Duration::from_millis(config.http.drain_ms);
+    let commands = edge.clone();
     let stop = process.stop.clone();
     let serving = axum::serve(listener, router(&edge)).with_graceful_shutdown(async move {
         stop.wait().await;
         // Answers now say "Connection: close", so that busy clients move on before the listener closes.
         sleep(drain).await;
+        commands.0.commands.stop_waiting();
     });
     let stop = process.stop.clone();
     let too_long = async move {

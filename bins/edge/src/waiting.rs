@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +25,7 @@ pub(crate) struct Waiting {
     /// Tickets from this one on were taken less than `stall` ago.
     recent: AtomicU64,
     stalled: watch::Sender<bool>,
+    closed: AtomicBool,
 }
 
 /// How often in the time of a stall it is looked whether there is one.
@@ -53,6 +54,7 @@ impl Waiting {
             last_answer: Mutex::new(Instant::now()),
             recent: AtomicU64::new(1),
             stalled: watch::Sender::new(false),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -70,7 +72,8 @@ impl Waiting {
         *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         // Answers to what has long been waiting say that the backlog is being worked off, not that it has been.
         let recent = self.recent.load(Ordering::Relaxed);
-        if answers.iter().any(|answer| answer.ticket >= recent) && self.stalled.send_replace(false) {
+        let in_time = answers.iter().any(|answer| answer.ticket >= recent) && !self.closed.load(Ordering::Relaxed);
+        if in_time && self.stalled.send_replace(false) {
             info!("answers come in time again; requests wait for theirs");
         }
         let tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,6 +100,12 @@ impl Waiting {
                 warn!("no answers from the workers; requests are answered 202 at once until answers come again");
             }
         }
+    }
+
+    /// Opens the breaker for good.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.stalled.send_replace(true);
     }
 
     pub(crate) fn is_stalled(&self) -> bool {

@@ -76,12 +76,14 @@ create table catalog.products (
 );
 
 -- Inbox ---------------------------------------------------------------------------------------------------------------
--- One row per command or event that took effect, with its outcome, written in the transaction of its effects.
+-- One row per command or event that took effect, with its outcome, written in the transaction of its effects. A command
+-- has one row whichever worker took it, so that an id is good for one command alone. An event has one row for each worker
+-- that takes it, under an id derived from the event's and the worker's.
 
 create table inbox.messages (
   merchant_id uuid not null,
-  context text not null,
   id uuid not null,
+  context text not null, -- the worker that took it: sales, stock or receipts
   kind text not null,
   actor text not null,
   fingerprint bytea check (octet_length(fingerprint) = 32), -- SHA-256 of the request; events have none
@@ -89,12 +91,8 @@ create table inbox.messages (
   outcome bytea not null, -- contract::Outcome, MessagePack
   submitted_at timestamptz not null,
   decided_at timestamptz not null,
-  constraint inbox_once primary key (merchant_id, context, id)
-) partition by list (context);
-
-create table inbox.messages_sales partition of inbox.messages for values in ('sales');
-create table inbox.messages_stock partition of inbox.messages for values in ('stock');
-create table inbox.messages_receipts partition of inbox.messages for values in ('receipts');
+  constraint inbox_once primary key (merchant_id, id)
+);
 
 -- How often a message was tried alone, after its batch had failed or its worker had died with it in hand.
 create table inbox.attempts (
@@ -207,12 +205,15 @@ create policy catalog_readers on catalog.registers for select to tillstream_sale
 create policy catalog_readers on catalog.tax_categories for select to tillstream_sales, tillstream_stock using (true);
 create policy catalog_readers on catalog.products for select to tillstream_sales, tillstream_stock using (true);
 
-create policy own_context on inbox.messages to tillstream_sales using (context = 'sales') with check (context = 'sales');
-create policy own_context_stock on inbox.messages to tillstream_stock using (context = 'stock') with check (context = 'stock');
-create policy own_context_receipts on inbox.messages to tillstream_receipts using (context = 'receipts') with check (context = 'receipts');
-create policy own_context on inbox.attempts to tillstream_sales using (context = 'sales') with check (context = 'sales');
-create policy own_context_stock on inbox.attempts to tillstream_stock using (context = 'stock') with check (context = 'stock');
-create policy own_context_receipts on inbox.attempts to tillstream_receipts using (context = 'receipts') with check (context = 'receipts');
+-- Whether an id is taken concerns every worker; each writes under its own name.
+create policy workers_look_up on inbox.messages for select
+  to tillstream_sales, tillstream_stock, tillstream_receipts using (true);
+create policy sales_writes on inbox.messages for insert to tillstream_sales with check (context = 'sales');
+create policy stock_writes on inbox.messages for insert to tillstream_stock with check (context = 'stock');
+create policy receipts_writes on inbox.messages for insert to tillstream_receipts with check (context = 'receipts');
+create policy sales_counts on inbox.attempts to tillstream_sales using (context = 'sales') with check (context = 'sales');
+create policy stock_counts on inbox.attempts to tillstream_stock using (context = 'stock') with check (context = 'stock');
+create policy receipts_counts on inbox.attempts to tillstream_receipts using (context = 'receipts') with check (context = 'receipts');
 
 create policy writer on sales.sales to tillstream_sales using (true) with check (true);
 create policy writer on stock.movements to tillstream_stock using (true) with check (true);

@@ -51,12 +51,7 @@ impl Error {
                     // Serialisation failure, deadlock.
                     "40" => Fault::Conflict,
                     // Another worker took the same message in the same moment: next time it is seen.
-                    "23" if error
-                        .constraint()
-                        .is_some_and(|name| name.ends_with("_pkey") && name.starts_with("messages_")) =>
-                    {
-                        Fault::Conflict
-                    }
+                    "23" if error.constraint() == Some("inbox_once") => Fault::Conflict,
                     // Data exception, integrity violation, program limit exceeded, internal error.
                     "22" | "23" | "54" | "XX" => Fault::Data,
                     _ => Fault::Unavailable,

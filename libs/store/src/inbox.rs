@@ -36,22 +36,27 @@ pub struct Entry {
     pub outcome: Outcome,
 }
 
-/// Those of `envelopes` that took effect before, in `context`.
+/// A decision to record.
+#[derive(Clone, Copy, Debug)]
+pub struct Decided<'a> {
+    /// Under which key.
+    pub key: Key,
+    /// The message.
+    pub envelope: &'a Envelope,
+    /// What became of it.
+    pub outcome: &'a Outcome,
+}
+
+/// Those of `keys` that took effect before.
 ///
 /// # Errors
 /// When the statement fails or a stored outcome can't be read.
-pub async fn seen(
-    conn: &mut PgConnection,
-    context: &str,
-    envelopes: &[&Envelope],
-) -> Result<HashMap<Key, Seen>, Error> {
-    let merchants: Vec<Uuid> = envelopes.iter().map(|envelope| envelope.merchant.uuid()).collect();
-    let ids: Vec<Uuid> = envelopes.iter().map(|envelope| envelope.id).collect();
+pub async fn seen(conn: &mut PgConnection, keys: &[Key]) -> Result<HashMap<Key, Seen>, Error> {
+    let (merchants, ids): (Vec<Uuid>, Vec<Uuid>) = keys.iter().map(|(merchant, id)| (merchant.uuid(), *id)).unzip();
     let rows = sqlx::query!(
         "select m.merchant_id, m.id, m.fingerprint, m.outcome
-         from unnest($2::uuid[], $3::uuid[]) as wanted (merchant_id, id)
-         join inbox.messages m on m.merchant_id = wanted.merchant_id and m.id = wanted.id and m.context = $1",
-        context,
+         from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, id)
+         join inbox.messages m on m.merchant_id = wanted.merchant_id and m.id = wanted.id",
         &merchants,
         &ids,
     )
@@ -65,24 +70,24 @@ pub async fn seen(
         .collect()
 }
 
-/// Records that `decided` took effect now. A message that another transaction recorded meanwhile violates the primary
-/// key, which is [`crate::Fault::Conflict`]: nothing of this transaction stays.
+/// Records that `decided` took effect now, in `context`. A message that another transaction recorded meanwhile violates
+/// the primary key, which is [`crate::Fault::Conflict`]: nothing of this transaction stays.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn record(
     conn: &mut PgConnection,
     context: &str,
-    decided: &[(&Envelope, &Outcome)],
+    decided: &[Decided<'_>],
     now: Timestamp,
 ) -> Result<(), Error> {
     // In key order, so that two workers with the same messages cannot deadlock.
     let mut decided: Vec<_> = decided.to_vec();
-    decided.sort_unstable_by_key(|(envelope, _)| (envelope.merchant, envelope.id));
+    decided.sort_unstable_by_key(|decided| decided.key);
     let mut columns = Columns::default();
-    for (envelope, outcome) in decided {
-        columns.merchants.push(envelope.merchant.uuid());
-        columns.ids.push(envelope.id);
+    for Decided { key: (merchant, id), envelope, outcome } in decided {
+        columns.merchants.push(merchant.uuid());
+        columns.ids.push(id);
         columns.kinds.push(envelope.kind.clone());
         columns.actors.push(envelope.actor.clone());
         columns.fingerprints.push(envelope.fingerprint.as_ref().map(|fingerprint| fingerprint.to_vec()));
@@ -124,14 +129,14 @@ struct Columns {
     submitted: Vec<chrono::DateTime<chrono::Utc>>,
 }
 
-/// The command `id`, from whichever context took it. For the edge, whose role sees the caller's merchant alone.
+/// The command `id`, whichever worker took it. For the edge, whose role sees the caller's merchant alone.
 ///
 /// # Errors
 /// When the statement fails or the stored outcome can't be read.
 pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: Uuid) -> Result<Option<Entry>, Error> {
     let row = sqlx::query!(
         "select kind, actor, outcome, submitted_at, decided_at from inbox.messages
-         where merchant_id = $1 and id = $2 and fingerprint is not null limit 1",
+         where merchant_id = $1 and id = $2 and fingerprint is not null",
         merchant.uuid(),
         id
     )

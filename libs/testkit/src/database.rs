@@ -85,9 +85,8 @@ impl Database {
 
 #[expect(clippy::disallowed_methods, reason = "the one place where tests learn what scratch has started")]
 fn server() -> PgConnectOptions {
-    let url = std::env::var("TILLSTREAM_TEST_POSTGRES_URL").expect(
-        "run tests with `make test`, or one crate's with `make test-one P=tillstream-testkit`: they need a PostgreSQL",
-    );
+    let url = std::env::var("TILLSTREAM_TEST_POSTGRES_URL")
+        .expect("run tests with `make test`, which starts the PostgreSQL that they need");
     PgConnectOptions::from_str(&url).expect("scratch sets a PostgreSQL URL")
 }
 

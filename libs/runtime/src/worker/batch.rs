@@ -57,8 +57,8 @@ impl<W: Worker> Station<W> {
 
     async fn commit(&self, items: &[Item<W::Message>]) -> Result<Answered, Error> {
         let mut tx = self.pool.begin().await?;
-        let envelopes: Vec<&Envelope> = items.iter().map(|item| &item.envelope).collect();
-        let mut known: HashMap<inbox::Key, (Option<Vec<u8>>, Outcome)> = inbox::seen(&mut tx, W::NAME, &envelopes)
+        let keys: Vec<inbox::Key> = items.iter().map(|item| item.key).collect();
+        let mut known: HashMap<inbox::Key, (Option<Vec<u8>>, Outcome)> = inbox::seen(&mut tx, &keys)
             .await?
             .into_iter()
             .map(|(key, seen)| (key, (seen.fingerprint, seen.outcome)))
@@ -68,8 +68,8 @@ impl<W: Worker> Station<W> {
         // The first of each id is decided; a second in the same batch is a repetition of it.
         let mut fresh: HashMap<inbox::Key, &Item<W::Message>> = HashMap::new();
         let mut order = Vec::new();
-        for item in items.iter().filter(|item| !known.contains_key(&item.key())) {
-            if fresh.insert(item.key(), item).is_none() {
+        for item in items.iter().filter(|item| !known.contains_key(&item.key)) {
+            if fresh.insert(item.key, item).is_none() {
                 order.push(item);
             }
         }
@@ -77,16 +77,21 @@ impl<W: Worker> Station<W> {
             let now = self.process.clock.now();
             let mut state = self.worker.load(&mut tx, &order).await?;
             let outcomes: Vec<Outcome> = order.iter().map(|item| self.worker.decide(&mut state, item, now)).collect();
-            self.worker.save(&mut tx, state, now).await?;
-            let decided: Vec<_> = order.iter().map(|item| &item.envelope).zip(&outcomes).collect();
+            let decided: Vec<_> = order
+                .iter()
+                .zip(&outcomes)
+                .map(|(item, outcome)| inbox::Decided { key: item.key, envelope: &item.envelope, outcome })
+                .collect();
+            // Before the effects, so that a message which another worker has taken meanwhile fails here and nowhere else.
             inbox::record(&mut tx, W::NAME, &decided, now).await?;
+            self.worker.save(&mut tx, state, now).await?;
             tx.commit().await?;
             self.stats.batches.observe(f64::from(u32::try_from(order.len()).unwrap_or(u32::MAX)));
             let accepted = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count();
             self.stats.count(W::NAME, "accepted", accepted as u64);
             self.stats.count(W::NAME, "rejected", (outcomes.len() - accepted) as u64);
             known.extend(order.iter().zip(outcomes).map(|(item, outcome)| {
-                (item.key(), (item.envelope.fingerprint.map(|fingerprint| fingerprint.to_vec()), outcome))
+                (item.key, (item.envelope.fingerprint.map(|fingerprint| fingerprint.to_vec()), outcome))
             }));
         }
         self.stats.count(W::NAME, "repeated", repeated as u64);
@@ -99,7 +104,7 @@ impl<W: Worker> Station<W> {
         let mut answered = Answered::default();
         for item in items {
             let envelope = &item.envelope;
-            let Some((fingerprint, outcome)) = known.get(&item.key()) else { continue };
+            let Some((fingerprint, outcome)) = known.get(&item.key) else { continue };
             let conflict = fingerprint.as_deref() != envelope.fingerprint.as_ref().map(|print| print.as_slice());
             if conflict {
                 self.stats.count(W::NAME, "conflict", 1);

@@ -1,6 +1,6 @@
 //! The worker loop: the one place where the order of commit, answer, publish and acknowledge is written.
 //!
-//! pull → (look up → load and lock → decide → save → record → commit) → answer → publish → acknowledge
+//! pull → (look up → load and lock → decide → record → save → commit) → answer → publish → acknowledge
 
 mod batch;
 mod settings;
@@ -20,6 +20,7 @@ use tillstream_domain::time::Timestamp;
 use tillstream_store::{Error, PgConnection, PgPool, inbox};
 use tokio::time::{interval, sleep, timeout};
 use tracing::{info, warn};
+use uuid::Uuid;
 
 #[cfg(debug_assertions)]
 pub use settings::Sabotage;
@@ -36,14 +37,8 @@ pub struct Item<M> {
     pub envelope: Envelope,
     /// What it says.
     pub message: M,
-}
-
-impl<M> Item<M> {
     /// What the inbox knows it by.
-    #[must_use]
-    pub fn key(&self) -> inbox::Key {
-        (self.envelope.merchant, self.envelope.id)
-    }
+    key: inbox::Key,
 }
 
 /// What to load, how to decide and what to save. The runtime owns everything else: a worker never begins a transaction,
@@ -89,6 +84,16 @@ pub struct Station<W> {
     pool: PgPool,
     settings: WorkerSettings,
     stats: Stats,
+}
+
+/// What the inbox knows a message by. A command's id is good once, whichever worker takes it; an event is taken once by
+/// each of its workers.
+fn key<W: Worker>(envelope: &Envelope) -> inbox::Key {
+    let id = match W::SOURCE {
+        (Class::Command, _) => envelope.id,
+        (Class::Event, _) => Uuid::new_v5(&envelope.id, W::NAME.as_bytes()),
+    };
+    (envelope.merchant, id)
 }
 
 /// Stopped before everything in hand was settled: what is left is given back.
@@ -201,7 +206,7 @@ impl<W: Worker> Station<W> {
             for envelope in envelopes {
                 match envelope.open() {
                     Ok(message) => {
-                        let item = Item { envelope: envelope.clone(), message };
+                        let item = Item { envelope: envelope.clone(), message, key: key::<W>(envelope) };
                         if suspect { alone.push(item) } else { together.push(item) }
                     }
                     Err(error) => self.bury_envelope(envelope, describe(&error), 1).await?,

@@ -14,7 +14,7 @@ impl<W: Worker> Station<W> {
         loop {
             let mut pause = Pause::default();
             let attempts = loop {
-                match self.count_attempt(item.key()).await {
+                match self.count_attempt(item.key).await {
                     Ok(attempts) => break attempts,
                     Err(error) => self.wait_for_database(&error, &mut pause).await?,
                 }
@@ -37,7 +37,7 @@ impl<W: Worker> Station<W> {
             }
         }
         let mut pause = Pause::default();
-        while let Err(error) = self.forget_attempts(item.key()).await {
+        while let Err(error) = self.forget_attempts(item.key).await {
             self.wait_for_database(&error, &mut pause).await?;
         }
         Ok(())

@@ -106,6 +106,31 @@ fn first_as_text(shop: &Shop) -> String {
 }
 
 #[tokio::test]
+async fn a_key_is_good_for_one_command_of_any_kind() {
+    let shop = Shop::open().await;
+    let key = shop.ids.next();
+    let adjustment = json!({
+        "store": SHOP.store(),
+        "reason": "found",
+        "lines": [{"product": SHOP.product("tea"), "delta": "5"}],
+    });
+    let adjust = async |key: uuid::Uuid| {
+        let call = shop.call("POST", "/v1/stock/adjustments").header("idempotency-key", &key.to_string());
+        call.json(&adjustment).send().await
+    };
+    assert_eq!(adjust(key).await.status, StatusCode::CREATED);
+    let sold = shop.sell(key, &shop.basket(&[("tea", "1")])).await;
+    assert_eq!((sold.status, sold.problem().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"));
+
+    let key = shop.ids.next();
+    assert_eq!(shop.sell(key, &shop.basket(&[("tea", "1")])).await.status, StatusCode::CREATED);
+    assert_eq!(adjust(key).await.problem(), "idempotency_key_reused");
+    shop.drain().await;
+    assert_eq!(shop.stock("tea").await, "104");
+    assert!(shop.bus.dead_letters(1, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_refusal_is_kept_and_repeated() {
     let shop = Shop::open().await;
     let key = shop.ids.next();

@@ -95,3 +95,21 @@ async fn the_edge_sees_one_merchant_or_none() {
         assert_eq!((own, foreign), (4, 0));
     }
 }
+
+#[tokio::test]
+async fn rows_are_looked_up_by_key_however_old_the_plan() {
+    let shop = Shop::open_idle().await;
+    let url = shop.database.url("sales");
+    let pool = tillstream_store::pool("sales", &url, 1, std::time::Duration::from_secs(5)).unwrap();
+    let mut conn = pool.acquire().await.unwrap();
+    let look_up = "select m.outcome from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, id)
+         join inbox.messages m on m.merchant_id = wanted.merchant_id and m.id = wanted.id";
+    // Planned while the table is empty, when reading it whole is cheapest.
+    let explain: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain {look_up}")))
+        .bind([SHOP.merchant().uuid()])
+        .bind([shop.ids.next()])
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap();
+    assert!(explain.iter().any(|line| line.contains("Index Scan using inbox_once")), "{explain:#?}");
+}

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod deadletters;
+mod drain;
 mod journal;
 mod shop;
 mod stack;

@@ -137,8 +137,7 @@ impl Commands {
             body: ByteBuf::from(command.message.encode()),
         };
         let lane = (subject::context(kind), partition(caller.merchant(), self.partitions));
-        let lane = self.lanes.iter().find(|((context, number), _)| (*context, *number) == lane).map(|(_, lane)| lane);
-        let Some(lane) = lane else {
+        let Some(lane) = self.lanes.get(&lane) else {
             error!(kind, "no lane for this kind of command");
             return Err(Problem::Internal);
         };

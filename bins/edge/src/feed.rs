@@ -58,7 +58,7 @@ pub(crate) enum Followed {
 pub(crate) struct Hub {
     bus: Bus,
     stop: Stop,
-    live: Mutex<HashMap<u16, broadcast::Sender<Arc<Events>>>>,
+    live: Mutex<HashMap<u16, broadcast::WeakSender<Arc<Events>>>>,
     places: Arc<Semaphore>,
 }
 
@@ -79,7 +79,7 @@ impl Hub {
         // First live, then the past up to what is already live: nothing lies between.
         let live = self.live(partition).await.map_err(|error| unavailable(&error))?;
         let (first, last) = self.bus.feed_range(partition).await.map_err(|error| unavailable(&error))?;
-        let gap = after.is_some_and(|after| after.sequence + 1 < first || after.sequence > last);
+        let gap = after.is_some_and(|after| after.sequence.saturating_add(1) < first || after.sequence > last);
         let past = match after {
             Some(after) if after.sequence <= last && first <= last => {
                 let start = Start::At(after.sequence.max(first));
@@ -113,14 +113,13 @@ impl Hub {
     /// A receiver of what comes from now on; the reader is started for the first.
     async fn live(&self, partition: u16) -> Result<broadcast::Receiver<Arc<Events>>, FeedError> {
         let mut live = self.live.lock().await;
-        if let Some(sender) = live.get(&partition)
-            && sender.receiver_count() > 0
-        {
+        // Only the reader holds the sender, so that all who follow notice when it ends.
+        if let Some(sender) = live.get(&partition).and_then(broadcast::WeakSender::upgrade) {
             return Ok(sender.subscribe());
         }
         let mut feed = self.bus.feed(partition, Start::Now).await?;
         let (sender, receiver) = broadcast::channel(BUFFER);
-        live.insert(partition, sender.clone());
+        live.insert(partition, sender.downgrade());
         info!(partition, "reading events for clients that follow");
         tokio::spawn(async move {
             loop {

@@ -22,11 +22,19 @@ pub(crate) struct PageQuery {
 
 impl PageQuery {
     pub(crate) fn limit(&self) -> Result<i64, Problem> {
+        if !self.after.as_deref().is_none_or(is_cursor) {
+            return Err(Problem::BadParameter("after must be `next` of the page before".to_owned()));
+        }
         match self.limit.unwrap_or(DEFAULT) {
             limit @ 1..=MAX => Ok(limit),
             limit => Err(Problem::BadParameter(format!("limit must be 1 to {MAX}, not {limit}"))),
         }
     }
+}
+
+/// A cursor is one that a page has named, or text that some day was one: never longer, never with control characters.
+fn is_cursor(text: &str) -> bool {
+    text.len() <= 512 && !text.chars().any(char::is_control)
 }
 
 /// A page of a list.

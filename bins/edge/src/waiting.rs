@@ -72,8 +72,14 @@ impl Waiting {
         *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         // Answers to what has long been waiting say that the backlog is being worked off, not that it has been.
         let recent = self.recent.load(Ordering::Relaxed);
-        let in_time = answers.iter().any(|answer| answer.ticket >= recent) && !self.closed.load(Ordering::Relaxed);
-        if in_time && self.stalled.send_replace(false) {
+        let in_time = answers.iter().any(|answer| answer.ticket >= recent);
+        let close = |stalled: &mut bool| {
+            // Once closed it stays open.
+            let closes = *stalled && !self.closed.load(Ordering::SeqCst);
+            *stalled &= !closes;
+            closes
+        };
+        if in_time && self.stalled.send_if_modified(close) {
             info!("answers come in time again; requests wait for theirs");
         }
         let tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -104,7 +110,7 @@ impl Waiting {
 
     /// Opens the breaker for good.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+        self.closed.store(true, Ordering::SeqCst);
         self.stalled.send_replace(true);
     }
 

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -114,8 +115,9 @@ fn a_worker_that_acknowledges_too_early_is_caught() {
 #[test]
 fn interrupted_it_stops_everything() {
     let torture = Torture::start(&["--seconds", "600"]);
-    while processes_of(&torture.folder).len() < Role::ALL.len() {
-        thread::sleep(std::time::Duration::from_millis(50));
+    let until = Instant::now() + Duration::from_mins(2);
+    while processes_of(&torture.folder).len() < Role::ALL.len() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(50));
     }
     kill(Pid::from_raw(torture.process.id().cast_signed()), Signal::SIGINT).unwrap();
     let (code, report, log) = torture.end();

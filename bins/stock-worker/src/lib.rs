@@ -9,7 +9,11 @@ pub use adjust::Adjustments;
 pub use deplete::Depletion;
 
 use serde::Deserialize;
-use tillstream_domain::{id::MerchantId, quantity::Quantity, stock::Movement, time::Timestamp};
+use tillstream_domain::{
+    id::MerchantId,
+    stock::{Level, Movement},
+    time::Timestamp,
+};
 use tillstream_runtime::{
     Process, Settings,
     settings::{DatabaseSettings, ProcessSettings},
@@ -57,7 +61,7 @@ async fn save(conn: &mut PgConnection, entries: &[stock::Entry], now: Timestamp)
 }
 
 /// The sum of the movements of each level, over all merchants of a batch.
-fn deltas(entries: &[stock::Entry]) -> Result<BTreeMap<LevelKey, Quantity>, Error> {
+fn deltas(entries: &[stock::Entry]) -> Result<BTreeMap<LevelKey, Level>, Error> {
     let mut of_merchant: BTreeMap<MerchantId, Vec<&Movement>> = BTreeMap::new();
     for entry in entries {
         of_merchant.entry(entry.merchant).or_default().push(&entry.movement);

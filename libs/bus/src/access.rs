@@ -16,6 +16,8 @@ pub const ROLES: [&str; 5] = ["edge", "sales", "stock", "receipts", "operator"];
 pub struct Permissions {
     /// Subjects that it may publish to.
     pub publish: Vec<String>,
+    /// Of those, subjects that it may not publish to.
+    pub publish_not: Vec<String>,
     /// Subjects that it may subscribe to.
     pub subscribe: Vec<String>,
 }
@@ -24,14 +26,16 @@ pub struct Permissions {
 #[must_use]
 pub fn permissions(role: &str, partitions: u16) -> Permissions {
     if role == "operator" {
-        return Permissions { publish: vec![">".to_owned()], subscribe: vec![">".to_owned()] };
+        let all = || vec![">".to_owned()];
+        return Permissions { publish: all(), publish_not: Vec::new(), subscribe: all() };
     }
-    let mut publish = Vec::new();
+    let (mut publish, mut publish_not) = (Vec::new(), Vec::new());
     let mut subscribe = vec![format!("{}.>", inbox(role))];
     for partition in 0..partitions {
         if role == "edge" {
             publish.push(Class::Command.subject("*", partition));
             publish.extend(feed(&Class::Event.stream(partition)));
+            publish_not.extend(workers_consumers(partition));
         } else {
             publish.extend(worker(role, partition));
         }
@@ -44,7 +48,7 @@ pub fn permissions(role: &str, partitions: u16) -> Permissions {
     } else {
         publish.extend(["answer.*".to_owned(), dead(role)]);
     }
-    Permissions { publish, subscribe }
+    Permissions { publish, publish_not, subscribe }
 }
 
 /// Reading events without being a worker: throw-away consumers of the edge's own.
@@ -60,6 +64,17 @@ fn feed(stream: &str) -> Vec<String> {
     .iter()
     .map(|subject| format!("$JS.API.{}", subject.replace("{}", stream)))
     .collect()
+}
+
+/// What could change, empty or end a worker's consumer of events.
+fn workers_consumers(partition: u16) -> Vec<String> {
+    let stream = Class::Event.stream(partition);
+    let events = CONSUMERS.iter().filter(|(_, class, _)| *class == Class::Event);
+    let actions = |consumer: &str| {
+        ["CREATE.{}", "CREATE.{}.>", "DELETE.{}", "MSG.NEXT.{}"]
+            .map(|action| format!("$JS.API.CONSUMER.{}", action.replace("{}", &format!("{stream}.{consumer}"))))
+    };
+    events.flat_map(|(consumer, ..)| actions(consumer)).collect()
 }
 
 /// Consuming what the role consumes, and publishing its events.
@@ -96,12 +111,12 @@ pub fn authorization<'a>(partitions: u16, password: impl Fn(&str) -> &'a str) ->
     let mut text = "authorization {\n  users = [\n".to_owned();
     for role in ROLES {
         let may = permissions(role, partitions);
+        let (publish, publish_not, subscribe) = (list(&may.publish), list(&may.publish_not), list(&may.subscribe));
         writeln!(
             text,
-            "    {{ user: {role}, password: \"{}\", permissions: {{ publish: {{ allow: [{}] }}, subscribe: {{ allow: [{}] }} }} }}",
-            password(role),
-            list(&may.publish),
-            list(&may.subscribe)
+            "    {{ user: {role}, password: \"{}\", permissions: {{ publish: {{ allow: [{publish}], deny: [{publish_not}] }}, \
+             subscribe: {{ allow: [{subscribe}] }} }} }}",
+            password(role)
         )
         .expect("writing to a string cannot fail");
     }

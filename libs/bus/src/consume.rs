@@ -8,7 +8,7 @@ use async_nats::jetstream::{
 };
 use futures_util::{FutureExt, StreamExt};
 use tillstream_contract::{Batch, DecodeError, Envelope};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 use crate::{Bus, topology::Lag};
@@ -87,13 +87,20 @@ pub struct Puller {
     pull: Pull,
     messages: Option<pull::Stream>,
     gathered: Vec<Delivery>,
+    /// Since when nothing has come.
+    idle: Instant,
 }
+
+/// Bytes that may be fetched ahead of being worked on.
+const MAX_AHEAD_BYTES: usize = 8 << 20;
+/// Messages that may be fetched ahead, each of one envelope or of hundreds.
+const MAX_AHEAD_MESSAGES: usize = 128;
 
 impl Puller {
     /// A puller of a consumer that [`crate::topology`] has declared.
     #[must_use]
     pub fn new(bus: Bus, stream: String, consumer: String, pull: Pull) -> Self {
-        Self { bus, stream, consumer, pull, messages: None, gathered: Vec::new() }
+        Self { bus, stream, consumer, pull, messages: None, gathered: Vec::new(), idle: Instant::now() }
     }
 
     /// How the consumer stands.
@@ -107,12 +114,13 @@ impl Puller {
     /// Waits for messages and returns a batch of them. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Vec<Delivery> {
         while self.gathered.is_empty() {
-            let idle = self.pull.expires * 2;
-            match timeout(idle, self.first()).await {
-                Ok(()) => {}
-                Err(_) => self.watch().await,
+            let stalled = self.idle + self.pull.expires * 2;
+            if timeout_at(stalled, self.first()).await.is_err() {
+                self.watch().await;
+                self.idle = Instant::now();
             }
         }
+        self.idle = Instant::now();
         let deadline = Instant::now() + self.pull.gather;
         while self.envelopes() < self.pull.batch {
             let Some(messages) = &mut self.messages else { break };
@@ -132,6 +140,11 @@ impl Puller {
             }
         }
         std::mem::take(&mut self.gathered)
+    }
+
+    /// Forgets what was fetched ahead: it has been in hand for so long that the broker delivers it again.
+    pub fn start_over(&mut self) {
+        self.broken("too long in hand");
     }
 
     /// Gives back what was delivered and not returned by [`Puller::next`], so that another worker has it at once.
@@ -173,7 +186,8 @@ impl Puller {
         let consumer: PullConsumer = self.bus.jetstream.get_consumer_from_stream(&self.consumer, &self.stream).await?;
         let messages = consumer
             .stream()
-            .max_messages_per_batch(self.pull.batch)
+            .max_messages_per_batch(MAX_AHEAD_MESSAGES)
+            .max_bytes_per_batch(MAX_AHEAD_BYTES)
             .expires(self.pull.expires)
             .heartbeat(self.pull.expires / 4)
             .messages()

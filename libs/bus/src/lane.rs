@@ -56,8 +56,11 @@ impl Lane {
             return Err(PublishError::TooLarge);
         }
         let (done, stored) = oneshot::channel();
-        self.queue.try_send(Waiting { envelope, done }).map_err(|_| PublishError::Busy)?;
-        stored.await.unwrap_or_else(|_| Err(PublishError::Unknown("the edge is shutting down".to_owned())))
+        self.queue.try_send(Waiting { envelope, done }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => PublishError::Busy,
+            mpsc::error::TrySendError::Closed(_) => PublishError::Disconnected,
+        })?;
+        stored.await.unwrap_or_else(|_| Err(PublishError::Unknown("the lane was closed".to_owned())))
     }
 }
 

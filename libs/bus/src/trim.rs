@@ -46,9 +46,16 @@ impl Bus {
         if state.bytes <= keep_bytes {
             return Ok(0);
         }
-        let mut done = state.last_sequence.saturating_sub(keep_messages);
+        let last = state.last_sequence;
+        let mut done = last.saturating_sub(keep_messages);
         for (consumer, ..) in CONSUMERS.iter().filter(|(_, class, _)| *class == Class::Event) {
-            done = done.min(self.lag(&name, consumer).await?.done);
+            let lag = self.lag(&name, consumer).await?;
+            // A consumer's floor moves with what it takes only, and most events are not for it.
+            done = done.min(if lag.pending + lag.in_hand == 0 { last } else { lag.done });
+        }
+        // Brokers before 2.14.3 take a purge below the first message for a purge of all.
+        if done < state.first_sequence {
+            return Ok(0);
         }
         // Messages below this sequence go.
         let purged = stream

@@ -1,7 +1,8 @@
 //! Fixed-point decimals in text: an integer and how many of its digits are behind the point.
 
 /// The text of `value` / 10^`places` with exactly so many places: `(-5, 2)` is "-0.05".
-pub(crate) fn fixed(value: i64, places: u8) -> String {
+pub(crate) fn fixed(value: impl Into<i128>, places: u8) -> String {
+    let value = value.into();
     let sign = if value < 0 { "-" } else { "" };
     let places = usize::from(places);
     let digits = format!("{:0width$}", value.unsigned_abs(), width = places + 1);
@@ -49,9 +50,9 @@ mod tests {
 
     #[test]
     fn prints_fixed_and_shortest() {
-        assert_eq!(fixed(-5, 2), "-0.05");
-        assert_eq!(fixed(1234, 2), "12.34");
-        assert_eq!(fixed(1234, 0), "1234");
+        assert_eq!(fixed(-5_i64, 2), "-0.05");
+        assert_eq!(fixed(1234_i64, 2), "12.34");
+        assert_eq!(fixed(1234_i64, 0), "1234");
         assert_eq!(shortest(1200, 0), "1200");
         assert_eq!(shortest(2000, 3), "2");
         assert_eq!(shortest(-1500, 3), "-1.5");

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, iter, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
-    Invalid, Rejection,
+    Invalid, Rejection, decimal,
     id::{CommandId, ProductId, StoreId},
     money::Overflow,
     quantity::Quantity,
@@ -155,24 +155,51 @@ pub fn adjust(books: &Books, adjustment: &Adjustment) -> Result<Vec<Movement>, R
         .collect()
 }
 
+/// What movements add up to: thousandths of a unit, of either sign, as many as 64 bits count. A single movement is a
+/// [`Quantity`]; a level may be the sum of millions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, example = "98.5"))]
+pub struct Level(i64);
+
+impl Level {
+    /// So many thousandths of a unit.
+    #[must_use]
+    pub const fn from_thousandths(thousandths: i64) -> Self {
+        Self(thousandths)
+    }
+
+    /// How many thousandths of a unit.
+    #[must_use]
+    pub const fn thousandths(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&decimal::shortest(self.0, 3))
+    }
+}
+
+impl Serialize for Level {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+    }
+}
+
 /// What the movements add up to, for each store and product.
 ///
 /// # Errors
-/// [`Overflow`] if a sum is beyond the range of [`Quantity`].
+/// [`Overflow`] if a sum is beyond 64 bits.
 pub fn deltas<'a>(
     movements: impl IntoIterator<Item = &'a Movement>,
-) -> Result<BTreeMap<(StoreId, ProductId), Quantity>, Overflow> {
+) -> Result<BTreeMap<(StoreId, ProductId), Level>, Overflow> {
     let mut sums = BTreeMap::<_, i128>::new();
     for movement in movements {
-        // Wider than a quantity, so that whether the sum fits does not depend on the order.
+        // Wider than a level, so that whether the sum fits does not depend on the order.
         *sums.entry((movement.store, movement.product)).or_default() += i128::from(movement.delta.thousandths());
     }
-    sums.into_iter()
-        .map(|(level, sum)| {
-            let sum = i64::try_from(sum).ok().and_then(|sum| Quantity::from_thousandths(sum).ok());
-            Ok((level, sum.ok_or(Overflow)?))
-        })
-        .collect()
+    sums.into_iter().map(|(level, sum)| Ok((level, i64::try_from(sum).map(Level).map_err(|_| Overflow)?))).collect()
 }
 
 #[cfg(test)]

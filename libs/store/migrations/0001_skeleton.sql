@@ -66,8 +66,8 @@ create table catalog.tax_categories (
 create table catalog.products (
   merchant_id uuid not null,
   product_id uuid not null,
-  sku text not null,
-  name text not null,
+  sku text not null check (length(sku) <= 64),
+  name text not null check (length(name) <= 120), -- so that a sale of 500 lines fits into a message
   unit_price bigint not null check (unit_price >= 0), -- minor units
   tax_category text not null,
   primary key (merchant_id, product_id),
@@ -78,12 +78,14 @@ create table catalog.products (
 -- Inbox ---------------------------------------------------------------------------------------------------------------
 -- One row per command or event that took effect, with its outcome, written in the transaction of its effects. A command
 -- has one row whichever worker took it, so that an id is good for one command alone. An event has one row for each worker
--- that takes it, under an id derived from the event's and the worker's.
+-- that takes it, under an id derived from the event's and the worker's; of_event keeps these apart from the ids that
+-- clients choose.
 
 create table inbox.messages (
   merchant_id uuid not null,
   id uuid not null,
   context text not null, -- the worker that took it: sales, stock or receipts
+  of_event boolean not null,
   kind text not null,
   actor text not null,
   fingerprint bytea check (octet_length(fingerprint) = 32), -- SHA-256 of the request; events have none
@@ -91,7 +93,7 @@ create table inbox.messages (
   outcome bytea not null, -- contract::Outcome, MessagePack
   submitted_at timestamptz not null,
   decided_at timestamptz not null,
-  constraint inbox_once primary key (merchant_id, id)
+  constraint inbox_once primary key (merchant_id, of_event, id)
 );
 
 -- How often a message was tried alone, after its batch had failed or its worker had died with it in hand.
@@ -118,6 +120,7 @@ create table sales.sales (
   constraint sale_once primary key (merchant_id, sale_id)
 );
 create index sales_by_time on sales.sales (merchant_id, recorded_at, sale_id);
+create index sales_by_store on sales.sales (merchant_id, store_id, recorded_at, sale_id);
 
 -- Stock ---------------------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ pub enum Error {
     /// PostgreSQL failed or could not be reached.
     #[error("database statement failed")]
     Sql(#[from] sqlx::Error),
-    /// A row does not hold what this version can read.
-    #[error("stored {what} cannot be read: {why}")]
+    /// A row does not hold what this version can read, or could not hold what is to be stored.
+    #[error("{what}: {why}")]
     Stored {
         /// Which kind of row.
         what: &'static str,
@@ -38,6 +38,12 @@ impl Error {
     #[must_use]
     pub fn overflow(overflow: tillstream_domain::money::Overflow) -> Self {
         Self::stored("sum", &overflow)
+    }
+
+    /// What would be stored is larger than a message may be, so that it could never be published.
+    #[must_use]
+    pub fn too_large(kind: &str) -> Self {
+        Self::stored("event", &format_args!("{kind} would be larger than a message may be"))
     }
 
     /// What to do about it. Whatever is not known to lie in the data counts as unavailable: a message is given up only on

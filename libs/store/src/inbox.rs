@@ -10,7 +10,15 @@ use uuid::Uuid;
 use crate::{Error, read, stored};
 
 /// What a message is known by.
-pub type Key = (MerchantId, Uuid);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Whose it is.
+    pub merchant: MerchantId,
+    /// Whether it is an event: ids of events and of commands have nothing to do with each other.
+    pub of_event: bool,
+    /// A command's own id; for an event, an id derived from it for each worker.
+    pub id: Uuid,
+}
 
 /// A message that took effect before.
 #[derive(Clone, Debug)]
@@ -52,20 +60,24 @@ pub struct Decided<'a> {
 /// # Errors
 /// When the statement fails or a stored outcome can't be read.
 pub async fn seen(conn: &mut PgConnection, keys: &[Key]) -> Result<HashMap<Key, Seen>, Error> {
-    let (merchants, ids): (Vec<Uuid>, Vec<Uuid>) = keys.iter().map(|(merchant, id)| (merchant.uuid(), *id)).unzip();
+    let merchants: Vec<Uuid> = keys.iter().map(|key| key.merchant.uuid()).collect();
+    let of_event: Vec<bool> = keys.iter().map(|key| key.of_event).collect();
+    let ids: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
     let rows = sqlx::query!(
-        "select m.merchant_id, m.id, m.fingerprint, m.outcome
-         from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, id)
-         join inbox.messages m on m.merchant_id = wanted.merchant_id and m.id = wanted.id",
+        "select m.merchant_id, m.of_event, m.id, m.fingerprint, m.outcome
+         from unnest($1::uuid[], $2::bool[], $3::uuid[]) as wanted (merchant_id, of_event, id)
+         join inbox.messages m
+           on m.merchant_id = wanted.merchant_id and m.of_event = wanted.of_event and m.id = wanted.id",
         &merchants,
+        &of_event,
         &ids,
     )
     .fetch_all(conn)
     .await?;
     rows.into_iter()
         .map(|row| {
-            let outcome = decode(&row.outcome)?;
-            Ok(((MerchantId::new(row.merchant_id), row.id), Seen { fingerprint: row.fingerprint, outcome }))
+            let key = Key { merchant: MerchantId::new(row.merchant_id), of_event: row.of_event, id: row.id };
+            Ok((key, Seen { fingerprint: row.fingerprint, outcome: decode(&row.outcome)? }))
         })
         .collect()
 }
@@ -85,9 +97,10 @@ pub async fn record(
     let mut decided: Vec<_> = decided.to_vec();
     decided.sort_unstable_by_key(|decided| decided.key);
     let mut columns = Columns::default();
-    for Decided { key: (merchant, id), envelope, outcome } in decided {
-        columns.merchants.push(merchant.uuid());
-        columns.ids.push(id);
+    for Decided { key, envelope, outcome } in decided {
+        columns.merchants.push(key.merchant.uuid());
+        columns.of_event.push(key.of_event);
+        columns.ids.push(key.id);
         columns.kinds.push(envelope.kind.clone());
         columns.actors.push(envelope.actor.clone());
         columns.fingerprints.push(envelope.fingerprint.as_ref().map(|fingerprint| fingerprint.to_vec()));
@@ -97,12 +110,13 @@ pub async fn record(
     }
     sqlx::query!(
         "insert into inbox.messages
-           (merchant_id, context, id, kind, actor, fingerprint, accepted, outcome, submitted_at, decided_at)
-         select m, $1, i, k, a, f, y, o, s, $10
-         from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bytea[], $7::bool[], $8::bytea[], $9::timestamptz[])
-           as t (m, i, k, a, f, y, o, s)",
+           (merchant_id, context, of_event, id, kind, actor, fingerprint, accepted, outcome, submitted_at, decided_at)
+         select m, $1, e, i, k, a, f, y, o, s, $11
+         from unnest($2::uuid[], $3::bool[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::bool[], $9::bytea[],
+           $10::timestamptz[]) as t (m, e, i, k, a, f, y, o, s)",
         context,
         &columns.merchants,
+        &columns.of_event,
         &columns.ids,
         &columns.kinds,
         &columns.actors,
@@ -120,6 +134,7 @@ pub async fn record(
 #[derive(Default)]
 struct Columns {
     merchants: Vec<Uuid>,
+    of_event: Vec<bool>,
     ids: Vec<Uuid>,
     kinds: Vec<String>,
     actors: Vec<String>,
@@ -136,7 +151,7 @@ struct Columns {
 pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: Uuid) -> Result<Option<Entry>, Error> {
     let row = sqlx::query!(
         "select kind, actor, outcome, submitted_at, decided_at from inbox.messages
-         where merchant_id = $1 and id = $2 and fingerprint is not null",
+         where merchant_id = $1 and not of_event and id = $2",
         merchant.uuid(),
         id
     )
@@ -158,14 +173,14 @@ pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: Uuid) -> Re
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn attempt(conn: &mut PgConnection, context: &str, (merchant, id): Key) -> Result<u32, Error> {
+pub async fn attempt(conn: &mut PgConnection, context: &str, key: Key) -> Result<u32, Error> {
     let attempts = sqlx::query_scalar!(
         "insert into inbox.attempts as a (merchant_id, context, id, attempts) values ($1, $2, $3, 1)
          on conflict (merchant_id, context, id) do update set attempts = a.attempts + 1
          returning attempts",
-        merchant.uuid(),
+        key.merchant.uuid(),
         context,
-        id
+        key.id
     )
     .fetch_one(conn)
     .await?;
@@ -176,12 +191,12 @@ pub async fn attempt(conn: &mut PgConnection, context: &str, (merchant, id): Key
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn forget_attempts(conn: &mut PgConnection, context: &str, (merchant, id): Key) -> Result<(), Error> {
+pub async fn forget_attempts(conn: &mut PgConnection, context: &str, key: Key) -> Result<(), Error> {
     sqlx::query!(
         "delete from inbox.attempts where merchant_id = $1 and context = $2 and id = $3",
-        merchant.uuid(),
+        key.merchant.uuid(),
         context,
-        id
+        key.id
     )
     .execute(conn)
     .await?;

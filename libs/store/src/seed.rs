@@ -6,7 +6,7 @@ use tillstream_domain::{
     money::Rounding,
     quantity::Quantity,
     sale::{Merchant, Product, Register, Store},
-    stock::{Movement, Reason},
+    stock::{Level, Movement, Reason},
     tax::{Rate, TaxMode, TaxRounding},
     time::Timestamp,
 };
@@ -91,8 +91,9 @@ pub async fn plant(conn: &mut PgConnection, shop: &Shop, now: Timestamp) -> Resu
         }
     }
     stock::append(conn, &entries, now).await?;
+    let opening = Level::from_thousandths(shop.opening.thousandths());
     let levels =
-        entries.iter().map(|entry| ((merchant, entry.movement.store, entry.movement.product), shop.opening)).collect();
+        entries.iter().map(|entry| ((merchant, entry.movement.store, entry.movement.product), opening)).collect();
     stock::apply_deltas(conn, &levels).await
 }
 

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use tillstream_domain::{
     id::{MerchantId, ProductId, StoreId},
-    quantity::Quantity,
-    stock::Movement,
+    stock::{Level as OnHand, Movement},
     time::Timestamp,
 };
 use uuid::Uuid;
@@ -37,7 +36,7 @@ pub struct Level {
     /// Its name.
     pub name: String,
     /// What is there.
-    pub on_hand: Quantity,
+    pub on_hand: OnHand,
 }
 
 /// Appends movements to the ledger.
@@ -83,7 +82,7 @@ pub async fn append(conn: &mut PgConnection, entries: &[Entry], now: Timestamp) 
 ///
 /// # Errors
 /// When the statement fails, also because a level would leave the range of a 64-bit integer.
-pub async fn apply_deltas(conn: &mut PgConnection, deltas: &BTreeMap<LevelKey, Quantity>) -> Result<(), Error> {
+pub async fn apply_deltas(conn: &mut PgConnection, deltas: &BTreeMap<LevelKey, OnHand>) -> Result<(), Error> {
     if deltas.is_empty() {
         return Ok(());
     }
@@ -108,7 +107,7 @@ pub async fn apply_deltas(conn: &mut PgConnection, deltas: &BTreeMap<LevelKey, Q
 /// Up to `limit` levels of a store with a SKU after `after`, by SKU.
 ///
 /// # Errors
-/// When the statement fails or a level is out of range.
+/// When the statement fails.
 pub async fn levels(
     conn: &mut PgConnection,
     merchant: MerchantId,
@@ -133,11 +132,13 @@ pub async fn levels(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let on_hand =
-                Quantity::from_thousandths(row.on_hand).map_err(|error| Error::stored("stock level", &error))?;
-            Ok(Level { product: ProductId::new(row.product_id), sku: row.sku, name: row.name, on_hand })
+    Ok(rows
+        .into_iter()
+        .map(|row| Level {
+            product: ProductId::new(row.product_id),
+            sku: row.sku,
+            name: row.name,
+            on_hand: OnHand::from_thousandths(row.on_hand),
         })
-        .collect()
+        .collect())
 }

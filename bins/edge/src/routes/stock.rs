@@ -13,7 +13,7 @@ use tillstream_contract::{
 };
 use tillstream_domain::{
     id::{ProductId, StoreId},
-    quantity::Quantity,
+    stock::Level as OnHand,
 };
 use tillstream_store::{catalog, stock};
 use tracing::error;
@@ -51,7 +51,7 @@ pub(crate) struct Level {
     /// Its name.
     name: String,
     /// Units there; below zero when more was sold than was known to be there.
-    on_hand: Quantity,
+    on_hand: OnHand,
 }
 
 /// Stock levels of a store, by SKU.

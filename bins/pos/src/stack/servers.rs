@@ -57,7 +57,8 @@ impl Servers {
                 accounts: access::authorization(options.partitions, |role| secrets.nats(role)),
                 sync_interval: SyncInterval::Always,
                 max_payload_bytes: MAX_PAYLOAD_BYTES,
-                max_file_store_bytes: store.unsigned_abs(),
+                // Room to enlarge a stream that is full.
+                max_file_store_bytes: 4 * store.unsigned_abs(),
             },
         )?;
         Ok(Self { postgres, nats })

@@ -23,8 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Content, Hash, Head, Issued, KeyId, Signature, SigningKey, VerifyingKey, json};
 use crate::{
+    Invalid, decimal,
     id::{MerchantId, RegisterId},
-    money::{Amount, Currency},
+    money::Currency,
     time::Timestamp,
 };
 
@@ -45,7 +46,43 @@ pub struct RegisterTally {
     /// The register.
     pub register: RegisterId,
     /// The sum of the receipts' totals for each currency.
-    pub totals: BTreeMap<Currency, Amount>,
+    pub totals: BTreeMap<Currency, Sum>,
+}
+
+/// A sum of totals, in minor units. In text and wider than an amount, so that no sale that is recorded makes a journal
+/// that cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sum(i128);
+
+impl Sum {
+    /// Minor units.
+    #[must_use]
+    pub const fn get(self) -> i128 {
+        self.0
+    }
+
+    /// In units of the currency: `12.34`.
+    #[must_use]
+    pub fn format(self, currency: Currency) -> String {
+        decimal::fixed(self.0, currency.exponent())
+    }
+}
+
+impl From<Sum> for String {
+    fn from(sum: Sum) -> Self {
+        sum.0.to_string()
+    }
+}
+
+impl TryFrom<String> for Sum {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        let sum = text.parse().map(Self).map_err(|_| Invalid::Number)?;
+        // One text for one sum: no plus sign, no leading zero.
+        if String::from(sum) == text { Ok(sum) } else { Err(Invalid::Number) }
+    }
 }
 
 /// Writes an export, line by line; the caller adds the line feeds.
@@ -136,7 +173,7 @@ fn add(registers: &mut Vec<RegisterTally>, content: &Content, hash: Hash) -> Res
     last.hash = hash;
     last.number = content.number;
     let total = last.totals.entry(content.currency).or_default();
-    *total = total.checked_add(content.total).ok_or(Problem::Overflow)?;
+    *total = Sum(total.0.checked_add(i128::from(content.total.get())).ok_or(Problem::Overflow)?);
     Ok(())
 }
 

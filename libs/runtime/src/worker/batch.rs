@@ -3,6 +3,7 @@
 use std::{collections::HashMap, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
+use tillstream_bus::publish::MAX_ENVELOPE_BYTES;
 use tillstream_contract::{Answer, Envelope, Outcome, Reply, Verdict};
 use tillstream_store::{Error, Fault, inbox};
 use tracing::warn;
@@ -77,6 +78,11 @@ impl<W: Worker> Station<W> {
             let now = self.process.clock.now();
             let mut state = self.worker.load(&mut tx, &order).await?;
             let outcomes: Vec<Outcome> = order.iter().map(|item| self.worker.decide(&mut state, item, now)).collect();
+            if let Some(event) =
+                outcomes.iter().flat_map(Outcome::events).find(|event| event.size_bytes() > MAX_ENVELOPE_BYTES)
+            {
+                return Err(Error::too_large(&event.kind));
+            }
             let decided: Vec<_> = order
                 .iter()
                 .zip(&outcomes)

@@ -7,7 +7,7 @@ mod settings;
 mod solo;
 mod stats;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tillstream_bus::{
@@ -18,7 +18,7 @@ use tillstream_bus::{
 use tillstream_contract::{Envelope, Message, Outcome, Stage, dead::DeadLetter};
 use tillstream_domain::time::Timestamp;
 use tillstream_store::{Error, PgConnection, PgPool, inbox};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -30,6 +30,9 @@ use crate::{Process, health::describe};
 use batch::Answered;
 use stats::Stats;
 
+/// Of a payload that is set aside, this much is kept.
+const MAX_BURIED_BYTES: usize = 900 * 1024;
+
 /// A message opened.
 #[derive(Clone, Debug)]
 pub struct Item<M> {
@@ -39,6 +42,8 @@ pub struct Item<M> {
     pub message: M,
     /// What the inbox knows it by.
     key: inbox::Key,
+    /// Where it came from.
+    subject: Arc<str>,
 }
 
 /// What to load, how to decide and what to save. The runtime owns everything else: a worker never begins a transaction,
@@ -87,13 +92,15 @@ pub struct Station<W> {
 }
 
 /// What the inbox knows a message by. A command's id is good once, whichever worker takes it; an event is taken once by
-/// each of its workers.
+/// each of its workers, and no id that a client chooses can stand in its way.
 fn key<W: Worker>(envelope: &Envelope) -> inbox::Key {
-    let id = match W::SOURCE {
-        (Class::Command, _) => envelope.id,
-        (Class::Event, _) => Uuid::new_v5(&envelope.id, W::NAME.as_bytes()),
-    };
-    (envelope.merchant, id)
+    let merchant = envelope.merchant;
+    match W::SOURCE {
+        (Class::Command, _) => inbox::Key { merchant, of_event: false, id: envelope.id },
+        (Class::Event, _) => {
+            inbox::Key { merchant, of_event: true, id: Uuid::new_v5(&envelope.id, W::NAME.as_bytes()) }
+        }
+    }
 }
 
 /// Stopped before everything in hand was settled: what is left is given back.
@@ -152,12 +159,20 @@ impl<W: Worker> Station<W> {
         let stream = class.stream(partition);
         let mut puller = self.puller(partition);
         let mut sampling = interval(Duration::from_secs(5));
+        sampling.set_missed_tick_behavior(MissedTickBehavior::Skip);
         info!(worker = W::NAME, stream, "pulling");
         loop {
             tokio::select! {
                 () = self.process.stop.wait() => break,
                 _ = sampling.tick() => self.stats.sample(W::NAME, &stream, puller.lag().await),
-                deliveries = puller.next() => self.settle(&deliveries).await,
+                deliveries = puller.next() => {
+                    let began = Instant::now();
+                    self.settle(&deliveries).await;
+                    // What was fetched ahead has meanwhile been given up by the broker and comes again.
+                    if began.elapsed() >= Duration::from_millis(self.settings.ack_wait_ms) {
+                        puller.start_over();
+                    }
+                }
             }
         }
         puller.release().await;
@@ -199,17 +214,23 @@ impl<W: Worker> Station<W> {
             let envelopes = match &delivery.envelopes {
                 Ok(envelopes) => envelopes,
                 Err(error) => {
-                    self.bury(self.letter(delivery.payload().to_vec(), describe(error), 1)).await?;
+                    self.bury(self.letter(delivery.subject(), delivery.payload().to_vec(), describe(error), 1)).await?;
                     continue;
                 }
             };
+            let subject: Arc<str> = delivery.subject().into();
             for envelope in envelopes {
                 match envelope.open() {
                     Ok(message) => {
-                        let item = Item { envelope: envelope.clone(), message, key: key::<W>(envelope) };
+                        let item = Item {
+                            envelope: envelope.clone(),
+                            message,
+                            key: key::<W>(envelope),
+                            subject: subject.clone(),
+                        };
                         if suspect { alone.push(item) } else { together.push(item) }
                     }
-                    Err(error) => self.bury_envelope(envelope, describe(&error), 1).await?,
+                    Err(error) => self.bury_envelope(&subject, envelope, describe(&error), 1).await?,
                 }
             }
         }
@@ -252,20 +273,26 @@ impl<W: Worker> Station<W> {
         Ok(())
     }
 
-    async fn bury_envelope(&self, envelope: &Envelope, reason: String, attempts: u32) -> Result<(), Interrupted> {
+    async fn bury_envelope(
+        &self,
+        subject: &str,
+        envelope: &Envelope,
+        reason: String,
+        attempts: u32,
+    ) -> Result<(), Interrupted> {
         let batch = tillstream_contract::Batch { envelopes: vec![envelope.clone()] };
-        let (class, _) = W::SOURCE;
-        let partition = tillstream_bus::subject::partition(envelope.merchant, self.bus.partitions());
-        let subject = class.subject(tillstream_bus::subject::context(&envelope.kind), partition);
-        let letter = DeadLetter { subject, ..self.letter(batch.encode().to_vec(), reason, attempts) };
-        self.bury(letter).await
+        self.bury(self.letter(subject, batch.encode().to_vec(), reason, attempts)).await
     }
 
-    fn letter(&self, payload: Vec<u8>, reason: String, attempts: u32) -> DeadLetter {
-        let (class, context) = W::SOURCE;
+    fn letter(&self, subject: &str, mut payload: Vec<u8>, mut reason: String, attempts: u32) -> DeadLetter {
+        // With its evidence around it, it must still fit into a message.
+        if payload.len() > MAX_BURIED_BYTES {
+            payload.truncate(MAX_BURIED_BYTES);
+            reason.push_str("; the payload is cut off, for it is too long to be kept whole");
+        }
         DeadLetter {
             worker: W::NAME.to_owned(),
-            subject: class.subject(context, 0),
+            subject: subject.to_owned(),
             reason,
             attempts,
             at: self.process.clock.now(),

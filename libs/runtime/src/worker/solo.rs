@@ -22,7 +22,7 @@ impl<W: Worker> Station<W> {
             if attempts > self.settings.attempts_until_dead {
                 let reason = reason
                     .unwrap_or_else(|| format!("the worker stopped {} times with this message in hand", attempts - 1));
-                self.bury_envelope(&item.envelope, reason, attempts - 1).await?;
+                self.bury_envelope(&item.subject, &item.envelope, reason, attempts - 1).await?;
                 break;
             }
             match self.commit_until_decided(std::slice::from_ref(&item)).await? {

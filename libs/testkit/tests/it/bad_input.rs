@@ -103,6 +103,7 @@ async fn broken_requests_get_their_status() {
     expect(shop.get("/v1/sales/17").await, StatusCode::BAD_REQUEST, "bad_parameter");
     expect(shop.get("/v1/sales?limit=0").await, StatusCode::BAD_REQUEST, "bad_parameter");
     expect(shop.get("/v1/sales?after=x").await, StatusCode::BAD_REQUEST, "bad_parameter");
+    expect(shop.get("/v1/products?after=%00").await, StatusCode::BAD_REQUEST, "bad_parameter");
     expect(shop.get("/v1/stock/levels").await, StatusCode::BAD_REQUEST, "bad_parameter");
     let absent = format!("/v1/stock/levels?store={}", shop.ids.next());
     expect(shop.get(&absent).await, StatusCode::NOT_FOUND, "not_found");

@@ -95,6 +95,28 @@ async fn a_client_that_was_away_too_long_is_told() {
 }
 
 #[tokio::test]
+async fn followers_notice_that_the_broker_was_away_and_resume() {
+    let mut shop = Shop::open().await;
+    let mut live = Follower::of(&shop, SHOP, None).await;
+    sell(&shop, 1).await;
+    let last = live.read(3).await[2].0.clone();
+    shop.kill_nats().await;
+    shop.start_nats().await;
+    // It is cut off, and does not wait for ever for events that nobody reads.
+    let ended = timeout(Duration::from_secs(60), async { while live.body.next().await.is_some() {} }).await;
+    assert!(ended.is_ok(), "the stream goes on without a reader");
+    shop.until("sales go through again", async || {
+        let call = shop.selling(shop.ids.next(), &shop.basket(&[("tea", "1")]));
+        call.header("prefer", "wait=20, until=receipt").send().await.status == axum::http::StatusCode::CREATED
+    })
+    .await;
+    let mut back = Follower::of(&shop, SHOP, Some(&last)).await;
+    back.read(3).await;
+    sell(&shop, 1).await;
+    back.read(6).await;
+}
+
+#[tokio::test]
 async fn an_id_that_is_none_is_refused() {
     let shop = Shop::open_idle().await;
     let answer = shop.call("GET", "/v1/events").header("last-event-id", "yesterday").send().await;

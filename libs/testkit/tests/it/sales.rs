@@ -131,6 +131,24 @@ async fn a_key_is_good_for_one_command_of_any_kind() {
 }
 
 #[tokio::test]
+async fn no_key_that_a_till_chooses_stands_in_the_way_of_a_receipt() {
+    let shop = Shop::open().await;
+    let key = shop.ids.next();
+    let event = uuid::Uuid::new_v5(&key, b"sale.recorded.v1");
+    for worker in ["stock", "receipts"] {
+        let taken = uuid::Uuid::new_v5(&event, worker.as_bytes());
+        let mut short = shop.basket(&[("tea", "1")]);
+        short["payments"][0]["tendered"] = json!(1);
+        assert_eq!(shop.sell(taken, &short).await.problem(), "payment_short");
+    }
+    let sold = shop.selling(key, &shop.basket(&[("tea", "1")])).header("prefer", "wait=20, until=receipt").send().await;
+    assert_eq!(sold.status, StatusCode::CREATED, "{sold:?}");
+    shop.drain().await;
+    assert_eq!(shop.stock("tea").await, "99");
+    assert_eq!(shop.count("select count(*) from receipts.receipts").await, 1);
+}
+
+#[tokio::test]
 async fn a_refusal_is_kept_and_repeated() {
     let shop = Shop::open().await;
     let key = shop.ids.next();

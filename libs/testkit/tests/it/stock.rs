@@ -90,3 +90,13 @@ async fn levels_and_products_come_in_pages() {
     assert_eq!(registers["items"][1]["code"], json!("R2"));
     assert_eq!(shop.get_as(NEXT_DOOR, "/v1/registers").await.json()["items"][0]["id"], json!(NEXT_DOOR.register(1)));
 }
+
+#[tokio::test]
+async fn a_level_may_be_larger_than_any_movement() {
+    let shop = Shop::open().await;
+    let most = json!({"product": SHOP.product("tea"), "delta": "1000000000"});
+    let body = json!({"store": SHOP.store(), "reason": "found", "lines": [most, most]});
+    assert_eq!(adjust(&shop, shop.ids.next(), &body).await.status, StatusCode::CREATED);
+    assert_eq!(adjust(&shop, shop.ids.next(), &body).await.status, StatusCode::CREATED);
+    assert_eq!(shop.stock("tea").await, "4000000100");
+}

@@ -2,8 +2,11 @@
 
 use axum::http::StatusCode;
 use serde_json::json;
-use tillstream_bus::topology::{Limits, Topology};
-use tillstream_testkit::{Shop, ShopOptions};
+use tillstream_bus::{
+    subject::Class,
+    topology::{Limits, Topology},
+};
+use tillstream_testkit::{SHOP, Shop, ShopOptions};
 
 #[tokio::test]
 async fn applying_again_changes_nothing_and_drift_is_shown() {
@@ -35,16 +38,26 @@ async fn applying_again_changes_nothing_and_drift_is_shown() {
 }
 
 #[tokio::test]
-async fn merchants_are_spread_over_partitions_and_lose_nothing() {
+async fn a_merchant_in_another_partition_is_served_there() {
     let shop = Shop::with(ShopOptions { partitions: 3, ..ShopOptions::default() }).await;
+    let partition = tillstream_bus::subject::partition(SHOP.merchant(), 3);
+    assert_ne!(partition, 0, "the fixture's merchant is in another partition than the first");
     let sold = shop
         .selling(shop.ids.next(), &shop.basket(&[("tea", "1")]))
         .header("prefer", "wait=20, until=receipt")
         .send()
         .await;
     assert_eq!(sold.status, StatusCode::CREATED, "{sold:?}");
+    let subject = Class::Command.subject("sale", partition);
+    shop.bus.publish(subject.clone(), "rubbish".into()).await.unwrap();
     shop.drain().await;
     assert_eq!(shop.stock("tea").await, "99");
+    assert_eq!(
+        shop.bus.dead_letters(1, 1).await.unwrap()[0].1.subject,
+        subject,
+        "a redrive goes back to where it came from"
+    );
+    assert_eq!(shop.bus.feed_range(0).await.unwrap().1, 0, "nothing is in the first partition");
 }
 
 #[tokio::test]

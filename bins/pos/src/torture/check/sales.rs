@@ -41,7 +41,8 @@ pub(super) fn invented(view: &View) -> Finding {
 }
 
 pub(super) fn once(view: &View) -> Finding {
-    let mut finding = Finding::new("once", "nothing took effect twice: sale, command, receipt, event");
+    let mut finding =
+        Finding::new("once", "no sale, command or receipt is there twice, and each sale's event took effect once");
     for (key, _, _) in view.all_sent() {
         let counts = [view.sold.count(key), view.decided.count(key), view.receipts.count(key)];
         finding.check(counts.iter().all(|count| *count <= 1), || {

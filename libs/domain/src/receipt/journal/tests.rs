@@ -1,3 +1,4 @@
+use crate::money::Amount;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;

@@ -9,6 +9,7 @@ mod caller;
 mod commands;
 mod config;
 mod document;
+mod door;
 mod edge;
 mod feed;
 mod middleware;

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::from_fn_with_state,
 };
-use tillstream_runtime::Process;
+use tillstream_runtime::{Process, Stop};
 use tokio::{net::TcpListener, time::sleep};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{info, warn};
@@ -19,6 +19,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     Config, Edge,
     document::Frame,
+    door::Door,
     middleware::observe,
     problem::Problem,
     routes::{commands, events, products, receipts, registers, sales, stock},
@@ -35,18 +36,22 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("listen on {} (setting listen)", config.listen))?;
     info!(address = %config.listen, "serving");
     let drain = Duration::from_millis(config.http.drain_ms);
-    let commands = edge.clone();
-    let stop = process.stop.clone();
-    let serving = axum::serve(listener, router(&edge)).with_graceful_shutdown(async move {
+    let close = Stop::default();
+    let door = Door::new(listener, close.clone()).context("ask for the address that is listened on")?;
+    let (stop, draining) = (process.stop.clone(), edge.clone());
+    let serving = axum::serve(door, router(&edge)).with_graceful_shutdown(async move {
         stop.wait().await;
-        // Answers now say "Connection: close", so that busy clients move on before the listener closes.
+        // Answers now say "Connection: close", so that busy clients move on before the door closes.
         sleep(drain).await;
-        commands.0.commands.stop_waiting();
+        close.now();
+        draining.0.commands.stop_waiting();
+        // Who has got in has that long to send a request; only then are idle connections closed.
+        sleep(drain).await;
     });
     let stop = process.stop.clone();
     let too_long = async move {
         stop.wait().await;
-        sleep(drain + Duration::from_millis(config.http.drain_max_ms)).await;
+        sleep(drain * 2 + Duration::from_millis(config.http.drain_max_ms)).await;
     };
     tokio::select! {
         served = async { serving.await } => served.context("serve HTTP"),

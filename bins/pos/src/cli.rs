@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    deadletters, doctor, down, journal, load, migrate, operator::Data, run, schemas, seed, token, topology, torture, up,
+    deadletters, doctor, down, journal, load, migrate, operator::Data, run, schemas, secrets, seed, smoke, token,
+    topology, torture, up,
 };
 
 /// The operator's tool of Tillstream, and the whole shop system on one machine
@@ -33,6 +34,9 @@ enum Command {
     Topology(topology::Command),
     /// Plant the demo shop
     Seed(seed::Options),
+    /// Make passwords and keys, and what follows from them
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Mint a bearer token
     Token(token::Options),
     /// Export the receipt journal, or verify an export
@@ -44,6 +48,8 @@ enum Command {
     /// Write the schemas that are generated from the code
     #[command(hide = true)]
     Schemas(schemas::Options),
+    /// Sell one item over HTTP, and wait until it is recorded, receipted and out of stock
+    Smoke(smoke::Options),
     /// Sell as many tills would, and measure
     Load(load::Args),
     /// Sell through faults on a private system, and check that nothing was lost, doubled or changed
@@ -87,10 +93,12 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(options) => migrate::command(options).await?,
         Command::Topology(command) => return topology::command(command).await,
         Command::Seed(options) => seed::command(options).await?,
+        Command::Secrets(command) => secrets::command(&command)?,
         Command::Token(options) => token::command(&options)?,
         Command::Journal(command) => return journal::command(command).await,
         Command::Deadletters(command) => deadletters::command(command).await?,
         Command::Schemas(options) => schemas::command(&options)?,
+        Command::Smoke(options) => smoke::command(options).await?,
         Command::Load(args) => return load::run(args).await,
         Command::Torture(args) => return Ok(torture::run(args).await),
         Command::Doctor(data) => return doctor::command(&data).await,

@@ -36,7 +36,7 @@ impl Folder {
             fs::set_permissions(&self.root, Permissions::from_mode(0o711))
                 .with_context(|| format!("close the data folder {}", self.root.display()))?;
         }
-        for dir in [self.run(), self.keys()] {
+        for dir in [self.run(), self.secrets()] {
             if !dir.exists() {
                 DirBuilder::new().mode(0o700).create(&dir).with_context(|| format!("make {}", dir.display()))?;
             }
@@ -101,16 +101,12 @@ impl Folder {
         self.root.join("run")
     }
 
-    pub(crate) fn keys(&self) -> PathBuf {
-        self.root.join("keys")
-    }
-
     pub(crate) fn settings(&self, role: Role) -> PathBuf {
         self.run().join(format!("{role}.toml"))
     }
 
     pub(crate) fn secrets(&self) -> PathBuf {
-        self.root.join("secrets.json")
+        self.root.join("secrets")
     }
 
     pub(crate) fn up_file(&self) -> PathBuf {

@@ -41,8 +41,13 @@ impl Servers {
         ports: &Ports,
     ) -> anyhow::Result<Self> {
         let programs = Programs::find(Some(&options.services))?;
-        let postgres =
-            Cluster::new(&programs, &folder.postgres(), ports.postgres, SUPERUSER, secrets.postgres(SUPERUSER))?;
+        let postgres = Cluster::new(
+            &programs,
+            &folder.postgres(),
+            ports.postgres,
+            SUPERUSER,
+            secrets.postgres(SUPERUSER).clone(),
+        )?;
         let limits = &options.limits;
         let per_partition = limits.commands_max_bytes + limits.events_max_bytes;
         // The sum of what is declared: NATS sets it aside and refuses streams beyond it.
@@ -98,7 +103,7 @@ impl Servers {
     }
 
     pub(crate) fn database_url_of(&self, user: &str, secrets: &Secrets) -> String {
-        self.postgres.url(user, &secrets.postgres(user), DATABASE)
+        self.postgres.url(user, secrets.postgres(user), DATABASE)
     }
 
     pub(crate) fn nats_url(&self) -> String {

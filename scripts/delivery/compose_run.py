@@ -42,7 +42,10 @@ class Compose:
     def up(self, *arguments):
         """Starts everything; returns after how many seconds all of it was well."""
         began = time.monotonic()
-        self("--profile", "demo", "up", "--detach", "--no-build", "--pull", "never", *arguments)
+        run = self("--profile", "demo", "up", "--detach", "--no-build", "--pull", "never", *arguments, check=False)
+        if run.returncode != 0:
+            logs = self("logs", "--tail", "15", check=False).stdout
+            raise OSError(f"docker compose up: {run.stderr.strip()[-500:]}\n{logs[-4000:]}")
         self.until("every service is well", lambda: not self.unwell())
         return time.monotonic() - began
 
@@ -112,6 +115,8 @@ def main(checks, program, folder):
         compose = Compose(engine, program)
         try:
             exercise(checks, compose)
+        except OSError as failure:
+            checks.expect("the run comes to its end", [str(failure)])
         finally:
             compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "30", check=False)
         checks.expect("`down -v` leaves nothing", left(engine))

@@ -146,7 +146,8 @@ def servers():
 def postgres(engine, image):
     debian(engine)
     with tempfile.TemporaryDirectory(dir=engine.folder) as context:
-        shutil.copytree(servers()[0].parent, Path(context) / "pginstall", symlinks=True)
+        # With the libraries, which the programs find by their place beside them.
+        shutil.copytree(servers()[0].parent.parent.parent, Path(context) / "wheel", symlinks=True)
         shutil.copy(STANDINS / "postgres-entrypoint", context)
         make("postgres", engine, image, context)
 

@@ -43,6 +43,10 @@ impl Servers {
         let programs = Programs::find(Some(&options.services))?;
         let postgres =
             Cluster::new(&programs, &folder.postgres(), ports.postgres, SUPERUSER, secrets.postgres(SUPERUSER))?;
+        let postgres = match &options.archive {
+            Some(dir) => postgres.archiving(&std::path::absolute(dir)?)?,
+            None => postgres,
+        };
         let limits = &options.limits;
         let per_partition = limits.commands_max_bytes + limits.events_max_bytes;
         // The sum of what is declared: NATS sets it aside and refuses streams beyond it.

@@ -3,6 +3,7 @@
 
 mod deadletters;
 mod drain;
+mod drill;
 mod journal;
 mod shop;
 mod stack;

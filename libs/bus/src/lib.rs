@@ -11,6 +11,7 @@ pub mod publish;
 pub mod subject;
 pub mod topology;
 pub mod trim;
+pub mod watch;
 
 mod connect;
 

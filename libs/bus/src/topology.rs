@@ -213,7 +213,7 @@ fn is_missing(error: &async_nats::jetstream::context::GetStreamError) -> bool {
     matches!(error.kind(), GetStreamErrorKind::JetStream(ref refused) if refused.error_code() == async_nats::jetstream::ErrorCode::STREAM_NOT_FOUND)
 }
 
-fn failed(action: String, source: impl Into<async_nats::Error>) -> TopologyError {
+pub(crate) fn failed(action: String, source: impl Into<async_nats::Error>) -> TopologyError {
     TopologyError { action, source: source.into() }
 }
 

@@ -12,6 +12,7 @@ pub mod replay;
 pub mod subject;
 pub mod topology;
 pub mod trim;
+pub mod watch;
 
 mod connect;
 

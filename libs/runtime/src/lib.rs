@@ -5,6 +5,7 @@ pub mod health;
 pub mod ids;
 pub mod metrics;
 pub mod process;
+pub mod sample;
 pub mod settings;
 pub mod stop;
 pub mod worker;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What a backup holds, by its name in the data folder.
-const PARTS: [&str; 3] = ["postgres", "keys", "secrets.json"];
+const PARTS: [&str; 2] = ["postgres", "secrets"];
 
 /// Options of `pos backup`.
 #[derive(Debug, Args)]
@@ -54,15 +54,13 @@ pub(crate) async fn back_up(options: &Backup) -> anyhow::Result<()> {
     ensure!(!to.exists(), "{} is there already: name a new folder", to.display());
     let up = UpFile::read(&options.data.data)?;
     let place: PgConnectOptions = up.database.parse().context("read the database's address")?;
-    let password = Secrets::read(&folder)?.postgres(SUPERUSER);
+    let password = Secrets::read(&folder.secrets())?.postgres(SUPERUSER).clone();
     let cluster =
         Cluster::new(&Programs::find(Some(&up.services))?, &folder.postgres(), place.get_port(), SUPERUSER, password)?;
     // Passable, for as root the database's files belong to another user.
     crate::folder::make_passable(&to)?;
     cluster.back_up(&to.join("postgres")).await?;
-    for part in &PARTS[1..] {
-        copy(&folder.root().join(part), &to.join(part))?;
-    }
+    copy(&folder.secrets(), &to.join("secrets"))?;
     out!("backed up to {}; it holds the keys and passwords too: guard it like the shop's safe", to.display());
     Ok(())
 }

@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    backup, deadletters, doctor, down, journal, load, migrate, operator::Data, run, schemas, seed, streams, token,
-    topology, torture, up,
+    backup, deadletters, doctor, down, journal, load, migrate, operator::Data, run, schemas, secrets, seed, smoke,
+    streams, token, topology, torture, up,
 };
 
 /// The operator's tool of Tillstream, and the whole shop system on one machine
@@ -41,6 +41,9 @@ enum Command {
     Restore(backup::Restore),
     /// Plant the demo shop
     Seed(seed::Options),
+    /// Make passwords and keys, and what follows from them
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Mint a bearer token
     Token(token::Options),
     /// Export the receipt journal, or verify an export
@@ -52,6 +55,8 @@ enum Command {
     /// Write the schemas that are generated from the code
     #[command(hide = true)]
     Schemas(schemas::Options),
+    /// Sell one item over HTTP, and wait until it is recorded, receipted and out of stock
+    Smoke(smoke::Options),
     /// Sell as many tills would, and measure
     Load(load::Args),
     /// Sell through faults on a private system, and check that nothing was lost, doubled or changed
@@ -98,10 +103,12 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(options) => backup::back_up(&options).await?,
         Command::Restore(options) => backup::restore(&options)?,
         Command::Seed(options) => seed::command(options).await?,
+        Command::Secrets(command) => secrets::command(&command)?,
         Command::Token(options) => token::command(&options)?,
         Command::Journal(command) => return journal::command(command).await,
         Command::Deadletters(command) => deadletters::command(command).await?,
         Command::Schemas(options) => schemas::command(&options)?,
+        Command::Smoke(options) => smoke::command(options).await?,
         Command::Load(args) => return load::run(args).await,
         Command::Torture(args) => return Ok(torture::run(args).await),
         Command::Doctor(data) => return doctor::command(&data).await,

@@ -34,7 +34,7 @@ impl Folder {
         if !self.root.exists() {
             make_passable(&self.root)?;
         }
-        for dir in [self.run(), self.keys()] {
+        for dir in [self.run(), self.secrets()] {
             if !dir.exists() {
                 DirBuilder::new().mode(0o700).create(&dir).with_context(|| format!("make {}", dir.display()))?;
             }
@@ -99,16 +99,12 @@ impl Folder {
         self.root.join("run")
     }
 
-    pub(crate) fn keys(&self) -> PathBuf {
-        self.root.join("keys")
-    }
-
     pub(crate) fn settings(&self, role: Role) -> PathBuf {
         self.run().join(format!("{role}.toml"))
     }
 
     pub(crate) fn secrets(&self) -> PathBuf {
-        self.root.join("secrets.json")
+        self.root.join("secrets")
     }
 
     pub(crate) fn up_file(&self) -> PathBuf {

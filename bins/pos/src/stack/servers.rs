@@ -41,8 +41,13 @@ impl Servers {
         ports: &Ports,
     ) -> anyhow::Result<Self> {
         let programs = Programs::find(Some(&options.services))?;
-        let postgres =
-            Cluster::new(&programs, &folder.postgres(), ports.postgres, SUPERUSER, secrets.postgres(SUPERUSER))?;
+        let postgres = Cluster::new(
+            &programs,
+            &folder.postgres(),
+            ports.postgres,
+            SUPERUSER,
+            secrets.postgres(SUPERUSER).clone(),
+        )?;
         let postgres = match &options.archive {
             Some(dir) => postgres.archiving(&std::path::absolute(dir)?)?,
             None => postgres,
@@ -102,7 +107,7 @@ impl Servers {
     }
 
     pub(crate) fn database_url_of(&self, user: &str, secrets: &Secrets) -> String {
-        self.postgres.url(user, &secrets.postgres(user), DATABASE)
+        self.postgres.url(user, secrets.postgres(user), DATABASE)
     }
 
     pub(crate) fn nats_url(&self) -> String {

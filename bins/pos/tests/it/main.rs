@@ -1,6 +1,7 @@
 //! `pos` as people run it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod apart;
 mod deadletters;
 mod drain;
 mod drill;

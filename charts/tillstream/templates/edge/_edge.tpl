@@ -25,3 +25,8 @@
     items: [{key: tokens.ed25519, path: tokens.ed25519}]
 {{- end -}}
 {{- end -}}
+
+{{/* All that the public may reach. */}}
+{{- define "tillstream.route.paths" -}}
+{{- list "/v1" "/docs" "/openapi.json" | toJson -}}
+{{- end -}}

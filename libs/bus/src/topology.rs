@@ -21,7 +21,7 @@ use crate::{
 pub struct Limits {
     /// Copies of each message: 1 on one machine, 3 in a cluster.
     pub replicas: usize,
-    /// Bytes that undone commands of a partition may take; then the edge answers 503.
+    /// Bytes that commands of a partition may take; then the edge answers 503. Those that are done are trimmed long before.
     pub commands_max_bytes: i64,
     /// Bytes that events of a partition may take; then workers wait. Events that all have taken are trimmed long before.
     pub events_max_bytes: i64,
@@ -84,10 +84,11 @@ impl Topology {
     /// The topology of `partitions` partitions.
     #[must_use]
     pub fn declare(partitions: u16, limits: &Limits) -> Self {
-        let stream = |name: String, subject: String, retention, max_bytes| stream::Config {
+        let stream = |name: String, subject: String, max_bytes| stream::Config {
             name,
             subjects: vec![subject],
-            retention,
+            // Not work-queue: that removes a message when it is acknowledged, with an fsync for each.
+            retention: RetentionPolicy::Limits,
             max_bytes,
             // A full stream pushes back rather than forgets.
             discard: DiscardPolicy::New,
@@ -99,17 +100,13 @@ impl Topology {
             max_message_size: -1,
             ..stream::Config::default()
         };
-        let mut streams =
-            vec![stream(DEAD_STREAM.to_owned(), dead("*"), RetentionPolicy::Limits, limits.dead_max_bytes)];
+        let mut streams = vec![stream(DEAD_STREAM.to_owned(), dead("*"), limits.dead_max_bytes)];
         let mut consumers = Vec::new();
         for partition in 0..partitions {
-            for (class, retention, max_bytes) in [
-                // A command is for one worker and is gone once it is done.
-                (Class::Command, RetentionPolicy::WorkQueue, limits.commands_max_bytes),
-                // An event is for several, and for clients that resume.
-                (Class::Event, RetentionPolicy::Limits, limits.events_max_bytes),
-            ] {
-                streams.push(stream(class.stream(partition), class.subject("*", partition), retention, max_bytes));
+            for (class, max_bytes) in
+                [(Class::Command, limits.commands_max_bytes), (Class::Event, limits.events_max_bytes)]
+            {
+                streams.push(stream(class.stream(partition), class.subject("*", partition), max_bytes));
             }
             consumers.extend(CONSUMERS.iter().map(|(name, class, context)| {
                 let config = pull::Config {

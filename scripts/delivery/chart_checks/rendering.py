@@ -89,7 +89,7 @@ VARIATIONS = {
         "commands": {"queue": 1, "batch": 1, "gather_ms": 1, "stall_ms": 1}, "events": {"max_streams": 1}}},
         "workers": {"settings": {"worker": {"deliveries_until_alone": 1, "attempts_until_dead": 1,
                                             "pull": {"batch": 1, "gather_ms": 1, "expires_ms": 100}}},
-                    "each": {"sales": {"settings": {"events": {"keep_bytes": 2000000000, "keep_messages": 1, "trim_every_ms": 1000}}}}}},
+                    "each": {"sales": {"settings": {"trim": {"every_ms": 1000, "commands": {"bytes": 2000000000}, "events": {"bytes": 1, "messages": 1}}}}}}},
 }
 
 

@@ -311,6 +311,22 @@ def the_same_twice(documents):
     documents.append(copy.deepcopy(one(documents, "Service")))
 
 
+@mistake("logging_is_contained", "default, logging")
+def kibana_as_root(documents):
+    one(documents, "Kibana")["spec"]["podTemplate"]["spec"]["securityContext"].pop("runAsNonRoot")
+
+
+@mistake("logging_is_contained", "default, logging elsewhere")
+def a_filebeat_that_sends_elsewhere(documents):
+    one(documents, "Beat")["spec"]["config"]["output.logstash"]["hosts"] = ["logstash:5044"]
+
+
+@mistake("logging_is_contained", "default, logging elsewhere")
+def logging_without_policies(documents):
+    for found in [found for found in documents if found["metadata"].get("namespace") == "logs" and found["kind"] == "NetworkPolicy"]:
+        documents.remove(found)
+
+
 @mistake("kubernetes", PLAIN)
 def a_field_that_kubernetes_does_not_know(documents):
     container(documents, "Deployment", "edge")["readynessProbe"] = {}

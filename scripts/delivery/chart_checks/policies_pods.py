@@ -5,8 +5,6 @@ from .policies import policy
 from .rendering import component, title
 
 OURS = {"edge", "sales-worker", "stock-worker", "receipts-worker"}
-# By ECK, which fills in what we leave out; Filebeat has to read the node's logs as root.
-LOGGING = {"elasticsearch", "kibana", "logstash", "filebeat"}
 
 
 @policy
@@ -140,3 +138,42 @@ def configured(release):
             known = topology.limits() if file == "limits.toml" else topology.settings(component(document))
             for key in sorted(found - known):
                 yield f"{title(document)}: {file} has {key}, which nothing reads"
+
+
+ELASTIC = {"Elasticsearch": ("elasticsearch", lambda spec: spec["nodeSets"][0]["podTemplate"]),
+           "Kibana": ("kibana", lambda spec: spec["podTemplate"]),
+           "Logstash": ("logstash", lambda spec: spec["podTemplate"]),
+           "Beat": ("filebeat", lambda spec: spec["daemonSet"]["podTemplate"])}
+
+
+@policy
+def logging_is_contained(release):
+    """What ECK makes pods of: no token, bounded, reached by a policy of its own; only Filebeat is root and sees the node."""
+    for document in release.of(*ELASTIC):
+        part, template = ELASTIC[document["kind"]]
+        template = template(document["spec"])
+        spec, labels = template["spec"], template["metadata"]["labels"]
+        pod = spec.get("securityContext", {})
+        if spec.get("automountServiceAccountToken") is not False or pod.get("seccompProfile") != {"type": "RuntimeDefault"}:
+            yield f"{title(document)} mounts a token, or is not confined by seccomp"
+        if (part == "filebeat") != (pod.get("runAsNonRoot") is not True) or (part == "filebeat") != ("volumes" in spec):
+            yield f"{title(document)} runs as root or mounts volumes, and need not"
+        for mount in spec["containers"][0].get("volumeMounts", []):
+            if not mount.get("readOnly"):
+                yield f"{title(document)} may write to the node"
+        container = spec["containers"][0]
+        if container.get("securityContext") != {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}:
+            yield f"{title(document)}: its container is not restricted"
+        if "memory" not in container["resources"].get("limits", {}):
+            yield f"{title(document)} has no limit for memory"
+        on = [found for found in release.of("NetworkPolicy")
+              if found["metadata"].get("namespace") == document["metadata"]["namespace"]
+              and found["spec"]["podSelector"]["matchLabels"].items() <= labels.items()]
+        if release.values["networkPolicies"]["enabled"] and not on:
+            yield f"{title(document)} has no network policy in its namespace"
+    for beat in release.of("Beat"):
+        host = beat["spec"]["config"]["output.logstash"]["hosts"][0].split(":")[0]
+        for logstash in release.of("Logstash"):
+            wanted = f"{logstash['metadata']['name']}-ls-beats.{logstash['metadata']['namespace']}.svc"
+            if host != wanted:
+                yield f"{title(beat)} sends to {host} and not to {wanted}"

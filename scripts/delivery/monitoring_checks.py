@@ -174,6 +174,10 @@ def check_names(root):
     known = known_names(root)
     problems = [f"{where} uses {name}, which {NAMES} does not list"
                 for where, name in sorted(used_names(root)) if name not in known]
+    recorded = {rule["record"] for _, rule in rules(root) if "record" in rule}
+    problems += [f"{path.name} uses {name}, which no rule records" for path in sorted((root / DASHBOARDS).glob("*.json"))
+                 for _, expression in queries(json.loads(path.read_text())) for name, _ in selectors_or_none(expression)
+                 if ":" in (name or "") and name not in recorded]
     return problems
 
 
@@ -233,6 +237,10 @@ def check_dashboards(root):
         uids[uid] = path.name
         if dashboard.get("id") is not None:
             problems.append(f"{path.name}: an id is for one Grafana only: it must be null")
+        if not dashboard.get("description", "").strip():
+            problems.append(f"{path.name}: has no description")
+        if any(source.get("uid") != "${datasource}" for source in sources(dashboard)):
+            problems.append(f"{path.name}: names a data source of its own")
         variables = {variable["name"] for variable in dashboard["templating"]["list"]}
         if "datasource" not in variables:
             problems.append(f"{path.name}: has no variable for the data source")
@@ -249,6 +257,17 @@ def check_dashboards(root):
     return problems or ([] if uids else ["there is no dashboard"])
 
 
+def sources(part):
+    """Every data source that is named anywhere in a dashboard."""
+    if isinstance(part, dict):
+        if isinstance(part.get("datasource"), dict):
+            yield part["datasource"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for child in part:
+            yield from sources(child)
+
+
 def panel_problems(panel, variables):
     title = panel.get("title", "?")
     if not panel.get("description", "").strip():
@@ -259,9 +278,8 @@ def panel_problems(panel, variables):
         yield f"{title}: asks nothing"
     if not panel.get("fieldConfig", {}).get("defaults", {}).get("unit"):
         yield f"{title}: has no unit"
-    for part in [panel, *panel.get("targets", [])]:
-        if part.get("datasource", {}).get("uid") != "${datasource}":
-            yield f"{title}: names a data source of its own"
+    if any("datasource" not in part for part in [panel, *panel.get("targets", [])]):
+        yield f"{title}: names no data source"
     for used in re.findall(r"\$\{?(\w+)", json.dumps([target["expr"] for target in panel.get("targets", [])])):
         if not used.startswith("__") and used not in variables:
             yield f"{title}: there is no variable {used}"
@@ -303,11 +321,13 @@ SEEDS = {
     "names": [
         (f"{ALERTS}/consumers.yml", r"tillstream_dead_letters", "tillstream_dead_leters", "tillstream_dead_leters"),
         (f"{DASHBOARDS}/broker.json", r"jetstream_stream_total_bytes", "jetstream_stream_bytes", "jetstream_stream_bytes"),
+        (f"{DASHBOARDS}/slo.json", r"slo:errors:ratio_rate5m", "slo:errors:ratio_rate7m", "which no rule records"),
     ],
     "dashboards": [
         (f"{DASHBOARDS}/broker.json", r'"uid": "\$\{datasource\}"', '"uid": "P1809F7CD0C75ACF3"', "data source of its own"),
         (f"{DASHBOARDS}/sale-path.json", r'"uid": "tillstream-sale-path"', '"uid": "tillstream-broker"', "has the uid of"),
         (f"{DASHBOARDS}/database.json", r'"description": "[^"]+"', '"description": ""', "has no description"),
+        (f"{DASHBOARDS}/database.json", r'"description": "Whether[^"]+"', '"description": ""', "Up: has no description"),
         (f"{DASHBOARDS}/business.json", r'"expr": "sum', '"expr": "sum(', "business.json"),
         (f"{DASHBOARDS}/slo.json", r'"unit": "[^"]+"', '"unit": ""', "has no unit"),
         (f"{DASHBOARDS}/slo.json", r'"x": 0,', '"x": 20,', "sticks out"),

@@ -93,7 +93,8 @@ def user():
 class Checks:
     """Runs checks and tells. A check is a function of a folder that gives a list of problems: strings.
 
-    A seed is (file, old, new, expected): a mistake put into a copy of the folder. The check must then give a problem in
+    A seed is (file, old, new, expected): a mistake put into a copy of the folder. `old` is a regular expression; without
+    it the file is written anew, and without `new` it is removed. The check must then give a problem in
     which `expected` stands. A check whose seeds are not found is itself a failure.
     """
 
@@ -123,10 +124,10 @@ class Checks:
                 if (ROOT / part).exists():
                     shutil.copytree(ROOT / part, Path(temp) / part)
             path = Path(temp) / file
-            if old is None:
-                path.write_text(new)
-            elif new is None:
+            if new is None:
                 path.unlink()
+            elif old is None:
+                path.write_text(new)
             else:
                 text = path.read_text()
                 changed = re.sub(old, new, text, count=1)

@@ -1,0 +1,7 @@
+# Copy to terraform.tfvars, which git ignores, and change. terraform/bootstrap prints the account of the pipeline.
+project        = "shop-1"
+project_number = "123456789012"
+region         = "europe-west3"
+hostname       = "api.shop.example"
+dns_zone       = null
+pipeline       = "github-release@shop-1.iam.gserviceaccount.com"

@@ -1,0 +1,19 @@
+output "name" {
+  description = "Name of the cluster."
+  value       = google_container_cluster.this.name
+}
+
+output "location" {
+  description = "Region of the cluster."
+  value       = google_container_cluster.this.location
+}
+
+output "workload_pool" {
+  description = "Pool of the identities of the cluster's service accounts."
+  value       = "${var.project}.svc.id.goog"
+}
+
+output "nodes_service_account" {
+  description = "Account of the nodes."
+  value       = google_service_account.nodes.email
+}

@@ -18,8 +18,8 @@ resource "google_project_service" "this" {
   disable_on_destroy = false
 }
 
-# checkov:skip=CKV_GCP_62:access is in the audit log of the project
 resource "google_storage_bucket" "state" {
+  # checkov:skip=CKV_GCP_62:who reads and writes it is in the audit log of the project
   name                        = var.state_bucket
   location                    = var.region
   storage_class               = "STANDARD"

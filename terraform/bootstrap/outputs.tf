@@ -12,3 +12,8 @@ output "service_accounts" {
   description = "Accounts of the pipeline. On GitHub: variables PROVISION_ACCOUNT and RELEASE_ACCOUNT."
   value       = { for name, account in google_service_account.this : name => account.email }
 }
+
+output "nodes_account" {
+  description = "Account of the nodes, for terraform/gcp."
+  value       = google_service_account.nodes.email
+}

@@ -12,6 +12,7 @@ module "registry" {
   name    = var.name
   region  = var.region
   writers = var.pipeline == null ? {} : { pipeline = "serviceAccount:${var.pipeline}" }
+  readers = { nodes = "serviceAccount:${var.nodes_account}" }
 }
 
 module "cluster" {
@@ -30,7 +31,7 @@ module "cluster" {
   deletion_protection = var.deletion_protection
   machine_type        = var.machine_type
   nodes               = var.nodes
-  registry            = { location = module.registry.location, repository_id = module.registry.repository_id }
+  service_account     = var.nodes_account
 }
 
 module "database" {

@@ -35,6 +35,11 @@ variable "dns_zone" {
   default     = null
 }
 
+variable "nodes_account" {
+  description = "Service account of the nodes, as bootstrap printed it."
+  type        = string
+}
+
 variable "pipeline" {
   description = "Service account of the pipeline that pushes images, as bootstrap printed it; null if nobody but people pushes."
   type        = string

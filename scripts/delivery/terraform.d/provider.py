@@ -1,27 +1,21 @@
 """A Terraform provider that knows a schema and nothing else.
 
-Terraform starts it for `validate` and `test` in place of the real one, which it cannot fetch everywhere. It accepts
-what fits the schema; it reads and makes nothing. Its one argument is a file that schema.py wrote.
+Terraform talks to it for `validate` and `test` in place of the real one, which cannot be fetched everywhere. It
+accepts what fits the schema; it reads and makes nothing. Its one argument is a file that schema.py wrote. It prints
+the port on which it listens, and stops when its standard input is closed.
 """
 
-import base64
 import json
 import sys
-import threading
 from concurrent import futures
-from datetime import datetime, timedelta, timezone
 
 import grpc
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from tf.gen import grpc_controller_pb2 as controller
 from tf.gen import grpc_controller_pb2_grpc as controller_services
 from tf.gen import grpc_stdio_pb2_grpc as stdio_services
 from tf.gen import tfplugin_pb2 as protocol
 from tf.gen import tfplugin_pb2_grpc as services
 
-PROTOCOL = 6
 # `write_only` of protocol 6, which the Python bindings are too old to name: field 11, true.
 WRITE_ONLY = bytes([11 << 3, 1])
 
@@ -74,11 +68,8 @@ class Provider(services.ProviderServicer):
 
 
 class Controller(controller_services.GRPCControllerServicer):
-    def __init__(self, over):
-        self.over = over
-
     def Shutdown(self, request, context):
-        self.over.set()
+        # Each run of Terraform asks for this; the next one still needs the provider.
         return controller.Empty()
 
 
@@ -87,38 +78,16 @@ class Stdio(stdio_services.GRPCStdioServicer):
         return iter(())
 
 
-def certificate():
-    """A key and a certificate for this one run; Terraform talks to its providers over TLS."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(timezone.utc)
-    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(minutes=5)).not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256()))
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                               serialization.NoEncryption())
-    return secret, made
-
-
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         said = json.load(file)
-    over = threading.Event()
-    server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_send_message_length", -1)])
+    server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.max_send_message_length", -1)])
     services.add_ProviderServicer_to_server(Provider(said), server)
-    controller_services.add_GRPCControllerServicer_to_server(Controller(over), server)
+    controller_services.add_GRPCControllerServicer_to_server(Controller(), server)
     stdio_services.add_GRPCStdioServicer_to_server(Stdio(), server)
-    secret, made = certificate()
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(secret, pem)]))
+    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     server.start()
-    der = base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode().rstrip("=")
-    # The greeting of a plugin: version of the greeting, of the protocol, and where it listens.
-    print(f"1|{PROTOCOL}|tcp|127.0.0.1:{port}|grpc|{der}", flush=True)
-    over.wait()
+    sys.stdin.read()
     server.stop(grace=1).wait()
 
 

@@ -41,8 +41,12 @@ run "the_pipeline_can_give_itself_nothing" {
   command = apply
 
   assert {
-    condition     = strcontains(google_project_iam_member.grant.condition[0].expression, "hasOnly(['roles/container.defaultNodeServiceAccount'])")
-    error_message = "it may give nodes their role, and no other"
+    condition     = !anytrue([for role in keys(google_project_iam_member.provision) : startswith(role, "roles/iam.") || startswith(role, "roles/resourcemanager.")])
+    error_message = "it must not make accounts or give rights in the project"
+  }
+  assert {
+    condition     = google_service_account_iam_member.nodes.role == "roles/iam.serviceAccountUser" && google_project_iam_member.nodes.role == "roles/container.defaultNodeServiceAccount"
+    error_message = "nodes run as an account with the one role, and only the pipeline that provisions may start them"
   }
   assert {
     condition     = !contains(google_project_iam_custom_role.secrets.permissions, "secretmanager.versions.access")

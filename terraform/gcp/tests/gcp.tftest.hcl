@@ -18,6 +18,7 @@ variables {
   region         = "europe-west3"
   hostname       = "api.shop.example"
   pipeline       = "github-release@shop-1.iam.gserviceaccount.com"
+  nodes_account  = "tillstream-nodes@shop-1.iam.gserviceaccount.com"
   owner_password = "0123456789abcdef"
 }
 

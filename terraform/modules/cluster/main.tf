@@ -1,12 +1,14 @@
-# checkov:skip=CKV_GCP_66:binary authorisation needs a policy of the project; docs/operations/release.md says how images are verified
-# checkov:skip=CKV_GCP_65:groups need a domain of Google Workspace, which not every project has
 resource "google_container_cluster" "this" {
+  # checkov:skip=CKV_GCP_12:Dataplane V2 enforces network policies; the setting is for the dataplane before it
+  # checkov:skip=CKV_GCP_65:groups need a domain of Google Workspace, which not every project has
+  # checkov:skip=CKV_GCP_66:the policy is the project's to set; docs/operations/release.md says how images are verified
   name                = var.name
   location            = var.region
   node_locations      = length(var.zones) > 0 ? var.zones : null
   network             = var.network_id
   subnetwork          = var.subnet_id
   deletion_protection = var.deletion_protection
+  resource_labels     = { app = "tillstream" }
 
   # Dataplane V2 enforces NetworkPolicies, with which the chart refuses what it does not need.
   datapath_provider           = "ADVANCED_DATAPATH"
@@ -123,7 +125,11 @@ resource "google_container_cluster" "this" {
 
   # Of the first pool, which lives for minutes: it must not run as the project's default account either.
   node_config {
-    service_account = google_service_account.nodes.email
+    service_account = var.service_account
+
+    workload_metadata_config {
+      mode = "GKE_METADATA"
+    }
 
     shielded_instance_config {
       enable_secure_boot          = true
@@ -167,7 +173,7 @@ resource "google_container_node_pool" "this" {
     image_type      = "COS_CONTAINERD"
     disk_size_gb    = var.disk_gb
     disk_type       = "pd-balanced"
-    service_account = google_service_account.nodes.email
+    service_account = var.service_account
     # What a node may do is said by the roles of its account.
     oauth_scopes = ["https://www.googleapis.com/auth/cloud-platform"]
 

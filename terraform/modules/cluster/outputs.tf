@@ -12,8 +12,3 @@ output "workload_pool" {
   description = "Pool of the identities of the cluster's service accounts."
   value       = "${var.project}.svc.id.goog"
 }
-
-output "nodes_service_account" {
-  description = "Account of the nodes."
-  value       = google_service_account.nodes.email
-}

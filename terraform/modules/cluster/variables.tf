@@ -134,7 +134,12 @@ variable "managed_prometheus" {
   default     = false
 }
 
-variable "registry" {
-  description = "The repository of images that nodes may pull from."
-  type        = object({ location = string, repository_id = string })
+variable "service_account" {
+  description = "Account of the nodes, with the role container.defaultNodeServiceAccount and no other."
+  type        = string
+
+  validation {
+    condition     = !endswith(var.service_account, "-compute@developer.gserviceaccount.com")
+    error_message = "The project's default account may do far more than a node needs."
+  }
 }

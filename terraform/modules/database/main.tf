@@ -1,5 +1,15 @@
-# checkov:skip=CKV_GCP_79:a major version of PostgreSQL is raised on purpose, not when a newer one is out
 resource "google_sql_database_instance" "this" {
+  # checkov:skip=CKV_GCP_79:a major version of PostgreSQL is raised on purpose, not when a newer one is out
+  # checkov:skip=CKV_GCP_6:ENCRYPTED_ONLY is TLS for all; roles prove who they are with SCRAM, not with certificates
+  # checkov:skip=CKV_GCP_51:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV_GCP_52:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV_GCP_53:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV_GCP_54:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV_GCP_108:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV_GCP_109:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV_GCP_110:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV_GCP_111:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV2_GCP_13:the duration of slow statements is logged, that of each would drown them
   name                = var.name
   region              = var.region
   database_version    = var.postgres_version

@@ -1,5 +1,5 @@
-# checkov:skip=CKV_GCP_84:images are public; Google's own encryption serves
 resource "google_artifact_registry_repository" "this" {
+  # checkov:skip=CKV_GCP_84:the images are public; Google's own encryption serves
   repository_id = var.name
   location      = var.region
   format        = "DOCKER"
@@ -34,6 +34,15 @@ resource "google_artifact_registry_repository" "this" {
       older_than = "${var.deletion_days}d"
     }
   }
+}
+
+resource "google_artifact_registry_repository_iam_member" "readers" {
+  for_each = var.readers
+
+  location   = google_artifact_registry_repository.this.location
+  repository = google_artifact_registry_repository.this.name
+  role       = "roles/artifactregistry.reader"
+  member     = each.value
 }
 
 resource "google_artifact_registry_repository_iam_member" "writers" {

@@ -14,6 +14,12 @@ variable "writers" {
   default     = {}
 }
 
+variable "readers" {
+  description = "Members that may pull, by a name that says who they are."
+  type        = map(string)
+  default     = {}
+}
+
 variable "kept" {
   description = "Versions of each image that are kept whatever their age, so that a rollback finds its image."
   type        = number

@@ -44,8 +44,19 @@ run "flags_are_set" {
     error_message = "the limit of connections must be the one given"
   }
   assert {
-    condition     = contains([for flag in google_sql_database_instance.this.settings[0].database_flags : flag.name], "idle_in_transaction_session_timeout")
+    condition     = { for flag in google_sql_database_instance.this.settings[0].database_flags : flag.name => flag.value }["idle_in_transaction_session_timeout"] == "60000"
     error_message = "an open transaction must not hold its locks for ever"
+  }
+  assert {
+    condition = length(setsubtract(
+      ["log_checkpoints", "log_connections", "log_disconnections", "log_lock_waits", "log_hostname", "cloudsql.enable_pgaudit"],
+      [for flag in google_sql_database_instance.this.settings[0].database_flags : flag.name if flag.value == "on"],
+    )) == 0
+    error_message = "what an operator asks for must be logged"
+  }
+  assert {
+    condition     = { for flag in google_sql_database_instance.this.settings[0].database_flags : flag.name => flag.value }["log_min_error_statement"] == "error" && { for flag in google_sql_database_instance.this.settings[0].database_flags : flag.name => flag.value }["log_statement"] == "ddl"
+    error_message = "statements that fail and those that change tables must be logged"
   }
 }
 

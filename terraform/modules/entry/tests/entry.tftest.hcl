@@ -19,7 +19,7 @@ run "attacks_are_refused_before_the_rate_rule_lets_requests_pass" {
 
   assert {
     condition = alltrue([
-      for rule in google_compute_security_policy.this.rule : rule.priority < 3000 if strcontains(try(rule.match[0].expr[0].expression, ""), "evaluatePreconfiguredWaf")
+      for rule in google_compute_security_policy.this.rule : rule.priority < one([for rate in google_compute_security_policy.this.rule : rate.priority if rate.action == "throttle"]) if strcontains(try(rule.match[0].expr[0].expression, ""), "evaluatePreconfiguredWaf")
     ])
     error_message = "a rule after the rate rule is never looked at"
   }

@@ -30,10 +30,16 @@ run "images_stay_what_they_are_and_old_ones_go" {
   }
 }
 
-run "the_pipeline_may_push" {
+run "the_pipeline_may_push_and_nodes_may_pull" {
   command = apply
   variables {
     writers = { pipeline = "serviceAccount:release@shop-1.iam.gserviceaccount.com" }
+    readers = { nodes = "serviceAccount:nodes@shop-1.iam.gserviceaccount.com" }
+  }
+
+  assert {
+    condition     = google_artifact_registry_repository_iam_member.readers["nodes"].role == "roles/artifactregistry.reader"
+    error_message = "nodes must be able to pull, and no more"
   }
 
   assert {

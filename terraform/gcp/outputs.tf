@@ -40,6 +40,7 @@ output "helm_values" {
   description = "Values of the chart for this installation, as YAML."
   value = yamlencode({
     image = { registry = module.registry.url }
+    setup = { demo = var.demo_shop }
     route = {
       hostnames = [module.entry.hostname]
       gateway = {

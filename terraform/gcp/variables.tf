@@ -125,3 +125,9 @@ variable "waf_preview" {
   type        = bool
   default     = false
 }
+
+variable "demo_shop" {
+  description = "Whether the chart makes the demo shop. After each deployment the pipeline sells one item there; it is a merchant of its own, beside the real ones."
+  type        = bool
+  default     = true
+}

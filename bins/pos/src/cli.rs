@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    deadletters, doctor, down, journal, load, migrate, operator::Data, run, schemas, secrets, seed, smoke, token,
-    topology, torture, up,
+    backup, deadletters, doctor, down, journal, load, migrate, operator::Data, run, schemas, secrets, seed, smoke,
+    streams, token, topology, torture, up,
 };
 
 /// The operator's tool of Tillstream, and the whole shop system on one machine
@@ -32,6 +32,13 @@ enum Command {
     /// Compare the streams and consumers on NATS with what this version declares, or make them agree
     #[command(subcommand)]
     Topology(topology::Command),
+    /// Have the workers take again what is on NATS, or carry it to another NATS
+    #[command(subcommand)]
+    Streams(streams::Command),
+    /// Copy database, keys and passwords of a running `pos up`
+    Backup(backup::Backup),
+    /// Put a backup into a data folder, and have the database go on from it to a moment
+    Restore(backup::Restore),
     /// Plant the demo shop
     Seed(seed::Options),
     /// Make passwords and keys, and what follows from them
@@ -92,6 +99,9 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Down(data) => down::command(&data).await?,
         Command::Migrate(options) => migrate::command(options).await?,
         Command::Topology(command) => return topology::command(command).await,
+        Command::Streams(command) => streams::command(command).await?,
+        Command::Backup(options) => backup::back_up(&options).await?,
+        Command::Restore(options) => backup::restore(&options)?,
         Command::Seed(options) => seed::command(options).await?,
         Command::Secrets(command) => secrets::command(&command)?,
         Command::Token(options) => token::command(&options)?,

@@ -7,6 +7,7 @@ pub mod metrics;
 mod probe;
 pub mod process;
 mod readiness;
+pub mod sample;
 pub mod settings;
 pub mod stop;
 pub mod worker;

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     Clock, Health, Ids, Settings, Stop,
     metrics::Metrics,
-    probe, readiness,
+    probe, readiness, sample,
     settings::{self, DatabaseSettings, LogFormat, ProcessSettings},
 };
 
@@ -107,6 +107,7 @@ where
         stop: Stop::default(),
     };
     stop_on_signal(&process)?;
+    tokio::spawn(sample::readiness(process.clone()));
     if let Some(listen) = settings.process().listen.clone() {
         let listener =
             TcpListener::bind(&listen).await.with_context(|| format!("listen on {listen} for health and metrics"))?;
@@ -174,6 +175,7 @@ impl Process {
         let bus = Bus::connect(bus, Duration::from_secs(5)).await?;
         self.health.check_postgres(&pool, true);
         self.health.check_nats(&bus);
+        self.metrics.watch_pool(&pool);
         Ok((bus, pool))
     }
 }

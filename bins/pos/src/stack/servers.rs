@@ -48,6 +48,10 @@ impl Servers {
             SUPERUSER,
             secrets.postgres(SUPERUSER).clone(),
         )?;
+        let postgres = match &options.archive {
+            Some(dir) => postgres.archiving(&std::path::absolute(dir)?)?,
+            None => postgres,
+        };
         let limits = &options.limits;
         let per_partition = limits.commands_max_bytes + limits.events_max_bytes;
         // The sum of what is declared: NATS sets it aside and refuses streams beyond it.

@@ -52,6 +52,7 @@ fn a_dead_letter_is_shown_mended_and_takes_effect() {
         actor: "back-office".to_owned(),
         fingerprint: None,
         at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        origin: None,
         trace: None,
         reply: None,
         body: b"\xc1 is never MessagePack".to_vec().into(),

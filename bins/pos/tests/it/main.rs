@@ -4,6 +4,7 @@
 mod apart;
 mod deadletters;
 mod drain;
+mod drill;
 mod journal;
 mod shop;
 mod stack;

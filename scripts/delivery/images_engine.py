@@ -4,6 +4,7 @@ A stand-in bears the name of the image that it stands for, so that the Dockerfil
 are. It is made of Debian and of what this machine has; it lives in this engine alone.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -20,6 +21,8 @@ SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
 VERSION = (ROOT / "version.txt").read_text().strip()
 REGISTRY = "ghcr.io/tillstream"
+# The stand-in of Rust has the crates of this lock file.
+LOCKED = hashlib.sha256((ROOT / "Cargo.lock").read_bytes()).hexdigest()[:16]
 
 
 class Engine:
@@ -75,16 +78,18 @@ class Engine:
     def inspect(self, image):
         return json.loads(self.docker("image", "inspect", image).stdout)[0]
 
-    def build(self, context, *arguments, timeout=600, lines=None):
+    def build(self, context, *arguments, timeout=600):
         """`docker build`; the networks and registries of this machine are those of the build."""
         self.docker("build", "--network", "host", *arguments, str(context), timeout=timeout)
 
     def base(self, image, make):
-        """Pulls an image, or makes its stand-in."""
+        """Pulls an image, or makes its stand-in; one that was made for another Cargo.lock is made anew."""
         if self.has(image):
-            if self.inspect(image)["Config"].get("Labels", None) == {"stand-in": "yes"}:
-                self.stand_ins.append(image)
-            return
+            made_for = (self.inspect(image)["Config"].get("Labels") or {}).get("stand-in")
+            if made_for in (None, LOCKED):
+                if made_for:
+                    self.stand_ins.append(image)
+                return
         try:
             pulled = self.docker("pull", "--quiet", image, check=False, timeout=300).returncode == 0
         except subprocess.TimeoutExpired:
@@ -161,7 +166,7 @@ def nats(engine, image):
 
 def make(kind, engine, image, context):
     print(f"images: STAND-IN for {image}, which cannot be pulled here", flush=True)
-    engine.build(context, "--quiet", "--label", "stand-in=yes", "--file", str(STANDINS / f"{kind}.Dockerfile"), "--tag", image)
+    engine.build(context, "--quiet", "--label", f"stand-in={LOCKED}", "--file", str(STANDINS / f"{kind}.Dockerfile"), "--tag", image)
 
 
 def debian(engine):

@@ -124,19 +124,19 @@ def rust(engine, image):
             shutil.copytree(sysroot / part, Path(context) / "toolchain" / part, symlinks=True)
         for part in ("cache", "index"):
             shutil.copytree(registry / part, Path(context) / "registry" / part)
-        make("rust", engine, image, context)
+        make(STANDINS / "rust.Dockerfile", engine, image, context)
 
 
 def runtime(engine, image):
     debian(engine)
     with tempfile.TemporaryDirectory(dir=engine.folder) as context:
-        make("runtime", engine, image, context)
+        make(STANDINS / "runtime.Dockerfile", engine, image, context)
 
 
 def proxy(engine, image):
     debian(engine)
     with tempfile.TemporaryDirectory(dir=engine.folder) as context:
-        make("proxy", engine, image, context)
+        make(STANDINS / "proxy.Dockerfile", engine, image, context)
 
 
 def servers():
@@ -154,19 +154,38 @@ def postgres(engine, image):
         # With the libraries, which the programs find by their place beside them.
         shutil.copytree(servers()[0].parent.parent.parent, Path(context) / "wheel", symlinks=True)
         shutil.copy(STANDINS / "postgres-entrypoint", context)
-        make("postgres", engine, image, context)
+        make(STANDINS / "postgres.Dockerfile", engine, image, context)
 
 
 def nats(engine, image):
     debian(engine)
     with tempfile.TemporaryDirectory(dir=engine.folder) as context:
         shutil.copy(servers()[1], Path(context) / "nats-server")
-        make("nats", engine, image, context)
+        make(STANDINS / "nats.Dockerfile", engine, image, context)
 
 
-def make(kind, engine, image, context):
+def monitoring(program):
+    """Debian's package of a program, as the image that compose asks for."""
+    def maker(engine, image):
+        debian(engine)
+        with tempfile.TemporaryDirectory(dir=engine.folder) as context:
+            if not engine.has("monitoring:stand-in"):
+                engine.build(context, "--quiet", "--file", str(STANDINS / "monitoring.Dockerfile"), "--tag", "monitoring:stand-in")
+            (Path(context) / "Dockerfile").write_text(f'FROM monitoring:stand-in\nENTRYPOINT ["{program}"]\n')
+            make(Path(context) / "Dockerfile", engine, image, context)
+    return maker
+
+
+def busybox(engine, image):
+    debian(engine)
+    with tempfile.TemporaryDirectory(dir=engine.folder) as context:
+        (Path(context) / "Dockerfile").write_text("FROM debian:stand-in\n")
+        make(Path(context) / "Dockerfile", engine, image, context)
+
+
+def make(file, engine, image, context):
     print(f"images: STAND-IN for {image}, which cannot be pulled here", flush=True)
-    engine.build(context, "--quiet", "--label", f"stand-in={LOCKED}", "--file", str(STANDINS / f"{kind}.Dockerfile"), "--tag", image)
+    engine.build(context, "--quiet", "--label", f"stand-in={LOCKED}", "--file", str(file), "--tag", image)
 
 
 def debian(engine):

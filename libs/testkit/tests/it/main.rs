@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod events;
+mod migrations;
 mod outages;
 mod poison;
 mod redelivery;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use tillstream_runtime::{
     Settings,
-    settings::{DatabaseSettings, ProcessSettings},
+    settings::{DatabaseSettings, ProcessSettings, TracingSettings},
 };
 
 /// All settings.
@@ -20,6 +20,7 @@ pub struct Config {
     pub(crate) http: HttpSettings,
     pub(crate) commands: CommandSettings,
     pub(crate) events: EventSettings,
+    pub(crate) tracing: TracingSettings,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,5 +61,9 @@ impl Settings for Config {
 
     fn process(&self) -> &ProcessSettings {
         &self.process
+    }
+
+    fn tracing(&self) -> &TracingSettings {
+        &self.tracing
     }
 }

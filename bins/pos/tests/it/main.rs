@@ -4,6 +4,7 @@
 mod deadletters;
 mod drain;
 mod journal;
+mod metrics;
 mod shop;
 mod stack;
 mod up;

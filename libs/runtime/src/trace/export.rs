@@ -47,7 +47,8 @@ impl HttpClient for Client {
         Self: 'async_trait,
     {
         Box::pin(async move {
-            let sending = self.tokio.spawn(timeout(EXPORT_TIMEOUT, send(self.authority.clone(), request)));
+            let authority = self.authority.clone();
+            let sending = self.tokio.spawn(async { timeout(EXPORT_TIMEOUT, send(authority, request)).await });
             let answer = sending.await?.context("the collector did not answer in time").and_then(|sent| sent);
             let away = !answer.as_ref().is_ok_and(|answer| answer.status().is_success());
             if away != self.away.swap(away, Ordering::Relaxed) {

@@ -66,8 +66,7 @@ async fn exposed(running: &Running<'_>, part: &str) -> BTreeSet<String> {
 async fn run() -> BTreeSet<String> {
     let shop = Shop::new();
     let running = shop.up();
-    let [sell, ..] = running.known().curl.try_into().unwrap();
-    running.shell(&sell);
+    running.shell(&running.known().curl[0]);
     let mut all = BTreeSet::new();
     for (part, promised) in promised() {
         let mut found = exposed(&running, part).await;

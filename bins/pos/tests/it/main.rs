@@ -4,6 +4,7 @@
 mod deadletters;
 mod drain;
 mod journal;
+mod logs;
 mod metrics;
 mod shop;
 mod stack;

@@ -78,6 +78,21 @@ fn a_line_says_in_which_request_and_trace_it_was_written() {
 }
 
 #[test]
+fn a_panic_is_a_line_too() {
+    let found = lines(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(log_panic));
+        let caught = std::panic::catch_unwind(|| panic!("no {}", "way"));
+        std::panic::set_hook(usual);
+        assert!(caught.is_err());
+    });
+    let line = &found[0];
+    assert_eq!((&line["log.level"], &line["message"]), (&"error".into(), &"panicked".into()));
+    assert_eq!((&line["error.message"], &line["error.type"]), (&"no way".into(), &"panic".into()));
+    assert!(line[OWN]["place"].as_str().unwrap().contains("logging/tests.rs:"), "{line}");
+}
+
+#[test]
 fn every_level_has_its_name() {
     let found = lines(|| {
         error!("e");

@@ -68,7 +68,7 @@ pub async fn every<P: Clone, F: Future<Output = Result<Slice<P>, Error>>>(
             }
         };
         for fault in slice.faults.iter().take(NAMED) {
-            error!(what, fault, "the books are wrong; see docs/operations");
+            error!(what, fault, "the books are wrong: rows were changed by hand, or a program is at fault");
         }
         if slice.faults.len() > NAMED {
             error!(what, more = slice.faults.len() - NAMED, "the books are wrong in more places");

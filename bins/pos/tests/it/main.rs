@@ -6,6 +6,8 @@ mod deadletters;
 mod drain;
 mod drill;
 mod journal;
+mod logs;
+mod metrics;
 mod shop;
 mod stack;
 mod up;

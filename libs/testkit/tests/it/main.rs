@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod audit;
 mod bad_input;
 mod events;
 mod migrations;
@@ -12,4 +13,5 @@ mod redelivery;
 mod sales;
 mod stock;
 mod topology;
+mod traces;
 mod watch;

@@ -5,13 +5,30 @@ import re
 import subprocess
 
 # Run once and end.
-ONCE = {"secrets", "migrate", "topology", "seed", "pos"}
+OURS_ONCE = {"secrets", "migrate", "topology", "seed", "pos"}
+ONCE = OURS_ONCE | {"monitoring-passwords", "postgres-monitor", "logging-passwords", "logging-setup"}
 # Scaled by count: no port and no name of their own.
 SCALED = {"edge", "sales-worker", "stock-worker", "receipts-worker"}
 # Who may hold every secret.
-TRUSTED = ONCE
+TRUSTED = OURS_ONCE
 # The root filesystem of these cannot be read-only: why stands in docs/operations/compose.md.
 WRITABLE = {"elasticsearch", "kibana", "logstash"}
+# Who runs as root, and with which capabilities: to give files to their readers, and to read Docker's log files.
+ROOT = {
+    "monitoring-passwords": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
+    "logging-passwords": {"CHOWN", "DAC_OVERRIDE", "FOWNER"},
+    "filebeat": {"DAC_READ_SEARCH"},
+}
+# Who asks the engine, on behalf of others: lists, and nothing else.
+HOLDS_ENGINE = {"docker-socket-proxy"}
+# Who reads which volume of secrets, beside the reader that it is named for.
+SHARED = {
+    "secrets-postgres": {"postgres-monitor"},
+    "secrets-monitoring": {"monitoring-passwords", "postgres-monitor", "postgres-exporter", "grafana"},
+    "secrets-logging": {"logging-passwords", "elasticsearch", "logging-setup", "kibana", "logstash"},
+}
+# Who makes secrets.
+MAKERS = {"secrets", "monitoring-passwords", "logging-passwords"}
 # What docker-compose.yml shows of our own images, which check themselves.
 HEALTH_IN_IMAGE = SCALED
 PINNED = re.compile(r"[a-z0-9.-]+\.[a-z]+/[\w./-]+(:v?\d+\.\d+[\w.-]*|@sha256:[0-9a-f]{64})")
@@ -47,7 +64,7 @@ class Reader:
         found, said = self.read(root)
         if found is None or said:
             return [said]
-        missing = (SCALED | ONCE | {"proxy", "postgres", "nats"}) - found["services"].keys()
+        missing = (SCALED | OURS_ONCE | {"proxy", "postgres", "nats"}) - found["services"].keys()
         return [f"there is no service {name}" for name in sorted(missing)]
 
     def check_services(self, root):
@@ -59,7 +76,7 @@ class Reader:
             for limit in ("cpus", "memory", "pids"):
                 if not limits.get(limit):
                     wrong(f"has no limit of {limit}")
-            if service.get("cap_drop") != ["ALL"] or service.get("cap_add"):
+            if service.get("cap_drop") != ["ALL"] or set(service.get("cap_add") or []) - ROOT.get(name, set()):
                 wrong("keeps capabilities")
             if "no-new-privileges:true" not in service.get("security_opt", []):
                 wrong("may gain privileges")
@@ -67,9 +84,9 @@ class Reader:
                 wrong("is not apart from the host")
             if not service.get("read_only") and name not in WRITABLE:
                 wrong("can write to its root filesystem")
-            if str(service.get("user", "")).split(":")[0] in ("0", "root"):
+            if str(service.get("user", "")).split(":")[0] in ("0", "root") and name not in ROOT:
                 wrong("runs as root")
-            if any("docker.sock" in volume.get("source", "") for volume in service.get("volumes", [])):
+            if name not in HOLDS_ENGINE and any("docker.sock" in volume.get("source", "") for volume in service.get("volumes", [])):
                 wrong("holds the engine")
             image = service.get("image", "")
             ours = re.fullmatch(r"ghcr\.io/tillstream/[\w-]+:local", image)
@@ -87,10 +104,10 @@ class Reader:
             problems.append("the network back leads out")
         for name, service in found["services"].items():
             networks = set(service.get("networks") or {})
-            if name in SCALED | ONCE | {"postgres", "nats"} and networks - {"back"}:
+            if name in SCALED | OURS_ONCE | {"postgres", "nats"} and networks - {"back"}:
                 problems.append(f"{name} is on {networks}: only the proxy meets callers")
             ports = service.get("ports", [])
-            if name in SCALED | ONCE | {"postgres", "nats"} and ports:
+            if name in SCALED | OURS_ONCE | {"postgres", "nats"} and ports:
                 problems.append(f"{name} is open to callers")
             problems += [f"{name} listens on every address of the host" for port in ports
                          if port.get("host_ip") != "127.0.0.1"]
@@ -103,7 +120,7 @@ class Reader:
         services = self.services(root)
         for name, service in services.items():
             for key, value in (service.get("environment") or {}).items():
-                secret = re.search(r"(?i)password|secret|token|key|credential", key)
+                secret = re.search(r"(?i)password|secret$|token|key|credential", key)
                 if secret and value and not re.search(r"(?i)_file$", key) and value not in ("true", "false"):
                     problems.append(f"{name} is given {key} in its environment")
                 if re.search(r"://[^/@\s]*:[^/@\s]+@", str(value)):
@@ -112,12 +129,14 @@ class Reader:
                 source = volume.get("source", "")
                 if source == "secrets" and name not in TRUSTED:
                     problems.append(f"{name} sees every secret")
-                if source.startswith("secrets") and name != "secrets" and not volume.get("read_only"):
+                if source.startswith("secrets") and name not in MAKERS and not volume.get("read_only"):
                     problems.append(f"{name} could change its secrets")
-                if source.startswith("secrets-") and name not in ("secrets", source.removeprefix("secrets-")):
+                readers = {"secrets", source.removeprefix("secrets-"), *SHARED.get(source, ())}
+                if source.startswith("secrets-") and name not in readers:
                     problems.append(f"{name} sees the secrets of {source.removeprefix('secrets-')}")
         problems += check_copies(services.get("secrets", {}).get("command") or [])
-        text = (root / "docker-compose.yml").read_text()
+        files = [root / "docker-compose.yml", *sorted((root / "deploy" / "compose").glob("*.yml"))]
+        text = "".join(file.read_text() for file in files)
         problems += [f"this looks like a secret: {found[:8]}…" for found in re.findall(r"\b[0-9a-fA-F]{32,}\b", text)]
         return problems
 
@@ -188,6 +207,8 @@ CONFIGURATION_SEEDS = [
 ]
 
 FILE = "docker-compose.yml"
+MONITORING = "deploy/compose/monitoring.yml"
+LOGGING = "deploy/compose/logging.yml"
 
 FORM_SEEDS = [
     (FILE, r"^services:", "service:", "service"),
@@ -208,12 +229,17 @@ SERVICE_SEEDS = [
     (FILE, r"restart: unless-stopped", 'restart: "no"', "has the restart policy no"),
     (FILE, r"healthcheck: &health \{ interval: 5s", "healthcheck: &health { disable: true, interval: 5s", "has no health check"),
     (FILE, r"  init: false", "  init: false\n  pid: host", "is not apart from the host"),
+    (MONITORING, r'user: "472:472"', 'user: "0:0"', "grafana runs as root"),
+    (MONITORING, r"cap_add: \[CHOWN,", "cap_add: [SYS_ADMIN,", "monitoring-passwords keeps capabilities"),
+    (LOGGING, r"filebeat:9.4.3", "filebeat:latest", "filebeat has an image without a version"),
+    (LOGGING, r"/var/lib/docker/containers:/var/lib/docker/containers:ro", "/var/run/docker.sock:/s:ro", "filebeat holds the engine"),
 ]
 
 NETWORK_SEEDS = [
     (FILE, r"back: \{ internal: true \}", "back: {}", "the network back leads out"),
     (FILE, r"TILLSTREAM_LISTEN:-127.0.0.1:8080", "TILLSTREAM_LISTEN:-8080", "listens on every address"),
     (FILE, r"stop_grace_period: 20s", 'stop_grace_period: 20s\n    ports: ["127.0.0.1:9999:8080"]', "edge is open to callers"),
+    (MONITORING, r"GRAFANA_LISTEN:-127.0.0.1:3000", "GRAFANA_LISTEN:-3000", "grafana listens on every address"),
     (FILE, r"stop_grace_period: 20s", "stop_grace_period: 20s\n    container_name: edge", "cannot be scaled"),
     (FILE, r"shm_size: 128m\n    networks: \[back\]", "shm_size: 128m\n    networks: [back, front]", "only the proxy meets callers"),
 ]
@@ -225,5 +251,7 @@ SECRET_SEEDS = [
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets-edge:/etc/tillstream/secrets", "could change its secrets"),
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets-nats:/etc/tillstream/secrets:ro", "sees the secrets of nats"),
     (FILE, r"postgres-edge,tokens.pub", "postgres-edge,tokens.ed25519", "edge is given"),
+    (MONITORING, r"GF_SECURITY_ADMIN_PASSWORD__FILE: .*", "GF_SECURITY_ADMIN_PASSWORD: admin", "is given GF_SECURITY"),
+    (LOGGING, r"ELASTIC_PASSWORD_FILE: .*", "ELASTIC_PASSWORD: changeme", "is given ELASTIC_PASSWORD"),
     (FILE, r"^name: tillstream", "name: tillstream\nx-key: 0123456789abcdef0123456789abcdef", "looks like a secret"),
 ]

@@ -20,16 +20,31 @@ WAIT = 180
 STORE = "cafe0000-0000-8000-8001-000000000001"
 
 
+MONITORING = "deploy/compose/monitoring.yml"
+BASES = (
+    ("docker-compose.yml", "PROXY_IMAGE", engines.proxy),
+    ("docker-compose.yml", "POSTGRES_IMAGE", engines.postgres),
+    ("docker-compose.yml", "NATS_IMAGE", engines.nats),
+    (MONITORING, "BUSYBOX_IMAGE", engines.busybox),
+    (MONITORING, "PROMETHEUS_IMAGE", engines.monitoring("prometheus")),
+    (MONITORING, "ALERTMANAGER_IMAGE", engines.monitoring("prometheus-alertmanager")),
+    (MONITORING, "NODE_EXPORTER_IMAGE", engines.monitoring("prometheus-node-exporter")),
+    (MONITORING, "POSTGRES_EXPORTER_IMAGE", engines.monitoring("prometheus-postgres-exporter")),
+)
+# What is scraped of the services that are run here.
+WATCHED = {"tillstream-edge", "tillstream-sales-worker", "tillstream-stock-worker", "tillstream-receipts-worker",
+           "postgres", "node", "prometheus", "alertmanager"}
+
+
 class Compose:
     """A project on an engine."""
 
     def __init__(self, engine, program):
         self.engine, self.program = engine, str(program)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.listen = f"127.0.0.1:{free.getsockname()[1]}"
-        self.environment = {**engine.environment, "TILLSTREAM_VERSION": engines.VERSION,
-                            "TILLSTREAM_LISTEN": self.listen, "COMPOSE_ANSI": "never"}
+        self.listen, self.prometheus, alertmanager = free_addresses(3)
+        self.environment = {**engine.environment, "TILLSTREAM_VERSION": engines.VERSION, "COMPOSE_ANSI": "never",
+                            "TILLSTREAM_LISTEN": self.listen, "PROMETHEUS_LISTEN": self.prometheus,
+                            "ALERTMANAGER_LISTEN": alertmanager}
 
     def __call__(self, *arguments, check=True, timeout=600):
         run = subprocess.run([self.program, "--project-name", PROJECT, "--project-directory", str(ROOT),
@@ -42,7 +57,10 @@ class Compose:
     def up(self, *arguments):
         """Starts everything; returns after how many seconds all of it was well."""
         began = time.monotonic()
-        self("--profile", "demo", "up", "--detach", "--no-build", "--pull", "never", *arguments)
+        run = self("--profile", "demo", "up", "--detach", "--no-build", "--pull", "never", *arguments, check=False)
+        if run.returncode != 0:
+            logs = self("logs", "--tail", "15", check=False).stdout
+            raise OSError(f"docker compose up: {run.stderr.strip()[-500:]}\n{logs[-4000:]}")
         self.until("every service is well", lambda: not self.unwell())
         return time.monotonic() - began
 
@@ -99,19 +117,31 @@ class Compose:
                 if not path.name.endswith((".pub", ".conf"))}
 
 
+def free_addresses(count):
+    held = [socket.socket() for _ in range(count)]
+    for one in held:
+        one.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in held]
+    for one in held:
+        one.close()
+    return addresses
+
+
 def main(checks, program, folder):
     if why_not := engines.missing():
         checks.not_run(f"bringing it up: {why_not} is needed")
         return
     with engines.Engine(folder) as engine:
-        for name, make in (("PROXY_IMAGE", engines.proxy), ("POSTGRES_IMAGE", engines.postgres), ("NATS_IMAGE", engines.nats)):
-            engine.base(next(filter(None, engines.default("docker-compose.yml", name))), make)
+        for file, name, make in BASES:
+            engine.base(next(filter(None, engines.default(file, name))), make)
         engines.programs(engine, PROGRAMS)
         for image in engine.stand_ins:
             checks.not_run(f"with the real {image}: a stand-in took its place")
         compose = Compose(engine, program)
         try:
             exercise(checks, compose)
+        except OSError as failure:
+            checks.expect("the run comes to its end", [str(failure)])
         finally:
             compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "30", check=False)
         checks.expect("`down -v` leaves nothing", left(engine))
@@ -128,6 +158,8 @@ def exercise(checks, compose):
     checks.expect("edge and workers scale, and none of them is missed", scaled(compose))
     checks.expect("a worker that dies is started again", killed(compose))
     checks.expect("sales go on while the database is away", outage(compose))
+    checks.expect("Prometheus finds and scrapes every part, and Alertmanager", watched(compose))
+    checks.not_run("Grafana, the NATS exporter and the profile logging, for there is nothing to stand in for them")
     checks.expect("a password that is taken away is made anew everywhere", rotated(compose))
     checks.expect("down and up again keeps what was sold, and the secrets", kept(compose))
 
@@ -285,6 +317,35 @@ def outage(compose):
     return problems
 
 
+def watched(compose):
+    """The profile `monitoring`, as far as Debian has its programs."""
+    compose("--profile", "monitoring", "up", "--detach", "--no-build", "--pull", "never", "--no-recreate",
+            "prometheus", "alertmanager", "node-exporter", "postgres-exporter")
+    found = {}
+
+    def all_up():
+        with urllib.request.urlopen(f"http://{compose.prometheus}/api/v1/targets", timeout=10) as answer:
+            targets = json.load(answer)["data"]["activeTargets"]
+        found.clear()
+        for target in targets:
+            found.setdefault(target["labels"]["job"], []).append(target["health"])
+        return (all(set(found.get(job, ["none"])) == {"up"} for job in WATCHED)
+                and len(found["tillstream-edge"]) == 2 and len(found["tillstream-sales-worker"]) == 3)
+
+    compose.until("all is well", lambda: not compose.unwell())
+    try:
+        compose.until("Prometheus scrapes every part", all_up, 90)
+    except OSError as failure:
+        return [f"{found}: {str(failure)[:300]}"]
+    with urllib.request.urlopen(f"http://{compose.prometheus}/api/v1/rules", timeout=10) as answer:
+        groups = json.load(answer)["data"]["groups"]
+    with urllib.request.urlopen(f"http://{compose.prometheus}/api/v1/alertmanagers", timeout=10) as answer:
+        managers = json.load(answer)["data"]["activeAlertmanagers"]
+    bad = [rule["name"] for group in groups for rule in group["rules"] if rule["health"] == "err"]
+    return [f"rule {name} fails" for name in bad] + ([] if groups else ["there are no rules"]) + \
+           ([] if managers else ["Prometheus knows no Alertmanager"])
+
+
 def rotated(compose):
     """What docs/operations/compose.md says about changing a password."""
     before = compose.secrets()
@@ -302,7 +363,7 @@ def kept(compose):
     key = "0d0d0d0d-0000-4000-8000-00000000000d"
     show = {"Authorization": f"Bearer {compose.token()}"}
     before = compose.get(f"/v1/sales/{key}/receipt", show)
-    compose("--profile", "demo", "down", "--timeout", "60")
+    compose("--profile", "demo", "--profile", "monitoring", "down", "--timeout", "60")
     seconds = compose.up()
     print(f"compose: up and well after {seconds:.0f} s, with what was there", flush=True)
     problems = [] if before[0] == 200 and compose.get(f"/v1/sales/{key}/receipt", show) == before else ["the receipt is not what it was"]

@@ -4,6 +4,7 @@ A stand-in bears the name of the image that it stands for, so that the Dockerfil
 are. It is made of Debian and of what this machine has; it lives in this engine alone.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -20,6 +21,8 @@ SUITE = "trixie"
 MIRROR = "http://deb.debian.org/debian"
 VERSION = (ROOT / "version.txt").read_text().strip()
 REGISTRY = "ghcr.io/tillstream"
+# The stand-in of Rust has the crates of this lock file.
+LOCKED = hashlib.sha256((ROOT / "Cargo.lock").read_bytes()).hexdigest()[:16]
 
 
 class Engine:
@@ -75,16 +78,18 @@ class Engine:
     def inspect(self, image):
         return json.loads(self.docker("image", "inspect", image).stdout)[0]
 
-    def build(self, context, *arguments, timeout=600, lines=None):
+    def build(self, context, *arguments, timeout=600):
         """`docker build`; the networks and registries of this machine are those of the build."""
         self.docker("build", "--network", "host", *arguments, str(context), timeout=timeout)
 
     def base(self, image, make):
-        """Pulls an image, or makes its stand-in."""
+        """Pulls an image, or makes its stand-in; one that was made for another Cargo.lock is made anew."""
         if self.has(image):
-            if self.inspect(image)["Config"].get("Labels", None) == {"stand-in": "yes"}:
-                self.stand_ins.append(image)
-            return
+            made_for = (self.inspect(image)["Config"].get("Labels") or {}).get("stand-in")
+            if made_for in (None, LOCKED):
+                if made_for:
+                    self.stand_ins.append(image)
+                return
         try:
             pulled = self.docker("pull", "--quiet", image, check=False, timeout=300).returncode == 0
         except subprocess.TimeoutExpired:
@@ -119,19 +124,19 @@ def rust(engine, image):
             shutil.copytree(sysroot / part, Path(context) / "toolchain" / part, symlinks=True)
         for part in ("cache", "index"):
             shutil.copytree(registry / part, Path(context) / "registry" / part)
-        make("rust", engine, image, context)
+        make(STANDINS / "rust.Dockerfile", engine, image, context)
 
 
 def runtime(engine, image):
     debian(engine)
     with tempfile.TemporaryDirectory(dir=engine.folder) as context:
-        make("runtime", engine, image, context)
+        make(STANDINS / "runtime.Dockerfile", engine, image, context)
 
 
 def proxy(engine, image):
     debian(engine)
     with tempfile.TemporaryDirectory(dir=engine.folder) as context:
-        make("proxy", engine, image, context)
+        make(STANDINS / "proxy.Dockerfile", engine, image, context)
 
 
 def servers():
@@ -146,21 +151,41 @@ def servers():
 def postgres(engine, image):
     debian(engine)
     with tempfile.TemporaryDirectory(dir=engine.folder) as context:
-        shutil.copytree(servers()[0].parent, Path(context) / "pginstall", symlinks=True)
+        # With the libraries, which the programs find by their place beside them.
+        shutil.copytree(servers()[0].parent.parent.parent, Path(context) / "wheel", symlinks=True)
         shutil.copy(STANDINS / "postgres-entrypoint", context)
-        make("postgres", engine, image, context)
+        make(STANDINS / "postgres.Dockerfile", engine, image, context)
 
 
 def nats(engine, image):
     debian(engine)
     with tempfile.TemporaryDirectory(dir=engine.folder) as context:
         shutil.copy(servers()[1], Path(context) / "nats-server")
-        make("nats", engine, image, context)
+        make(STANDINS / "nats.Dockerfile", engine, image, context)
 
 
-def make(kind, engine, image, context):
+def monitoring(program):
+    """Debian's package of a program, as the image that compose asks for."""
+    def maker(engine, image):
+        debian(engine)
+        with tempfile.TemporaryDirectory(dir=engine.folder) as context:
+            if not engine.has("monitoring:stand-in"):
+                engine.build(context, "--quiet", "--file", str(STANDINS / "monitoring.Dockerfile"), "--tag", "monitoring:stand-in")
+            (Path(context) / "Dockerfile").write_text(f'FROM monitoring:stand-in\nENTRYPOINT ["{program}"]\n')
+            make(Path(context) / "Dockerfile", engine, image, context)
+    return maker
+
+
+def busybox(engine, image):
+    debian(engine)
+    with tempfile.TemporaryDirectory(dir=engine.folder) as context:
+        (Path(context) / "Dockerfile").write_text("FROM debian:stand-in\n")
+        make(Path(context) / "Dockerfile", engine, image, context)
+
+
+def make(file, engine, image, context):
     print(f"images: STAND-IN for {image}, which cannot be pulled here", flush=True)
-    engine.build(context, "--quiet", "--label", "stand-in=yes", "--file", str(STANDINS / f"{kind}.Dockerfile"), "--tag", image)
+    engine.build(context, "--quiet", "--label", f"stand-in={LOCKED}", "--file", str(file), "--tag", image)
 
 
 def debian(engine):

@@ -6,11 +6,15 @@ What is scraped is a running system, or, without one, an exporter here that play
 import contextlib
 import http.server
 import json
+import os
 import re
+import signal
 import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
+import uuid
 from pathlib import Path
 
 import yaml
@@ -271,13 +275,27 @@ def main(checks, wanted):
     if not (tools.debian("prometheus", "prometheus") and tools.debian("prometheus-alertmanager", "prometheus-alertmanager")):
         checks.not_run("--live: Prometheus and Alertmanager cannot be had; install them, or have apt")
         return checks.end()
-    if not wanted.target:
+    if wanted.up:
+        stop, resume = from_up(wanted)
+    elif not wanted.target:
         play(checks, wanted)
         return checks.end()
-    if not wanted.stop or not wanted.resume:
+    elif wanted.stop and wanted.resume:
+        stop, resume = shell(wanted.stop), shell(wanted.resume)
+    else:
         checks.failed += 1
         print("monitoring: FAILED --live with --target needs --stop and --resume")
         return checks.end()
+    expected = wanted.expect or ["TillstreamConsumerStuck"]
+    with contextlib.ExitStack() as stack:
+        jobs = targets(wanted, stack)
+        report(checks, "a stopped part is told and its return too",
+               lambda: watch(jobs, expected, stop, resume, wanted.speed, 30))
+    return checks.end()
+
+
+def targets(wanted, stack):
+    """The jobs to scrape, with exporters started for what has none."""
     jobs = {}
     for target in wanted.target:
         job, _, address = target.partition("=")
@@ -285,10 +303,43 @@ def main(checks, wanted):
     if wanted.nats_monitor:
         exporter = Exporter({"nats": nats_page(wanted.nats_monitor.rstrip("/"))})
         jobs["nats"] = ([f"127.0.0.1:{exporter.server_port}"], "/nats")
+    if wanted.postgres:
+        program = tools.debian("prometheus-postgres-exporter", "prometheus-postgres-exporter")
+        if not program:
+            raise SystemExit("monitoring: FAILED --postgres: postgres_exporter cannot be had; install it, or have apt")
+        port = free_port()
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="exporter-")))
+        source = f"{wanted.postgres}{'&' if '?' in wanted.postgres else '?'}sslmode=disable"
+        stack.enter_context(running([program, f"--web.listen-address=127.0.0.1:{port}"], f"http://127.0.0.1:{port}/metrics",
+                                    folder / "log", dict(os.environ, DATA_SOURCE_NAME=source)))
+        jobs["postgres"] = ([f"127.0.0.1:{port}"], "/metrics")
+    return jobs
 
-    def shell(command):
-        return lambda: subprocess.run(command, shell=True, check=True)
-    expected = wanted.expect or ["TillstreamConsumerStuck"]
-    report(checks, "a stopped part is told and its return too",
-           lambda: watch(jobs, expected, shell(wanted.stop), shell(wanted.resume), wanted.speed, 30))
-    return checks.end()
+
+def shell(command):
+    return lambda: subprocess.run(command, shell=True, check=True)
+
+
+def from_up(wanted):
+    """Takes addresses from up.json; gives what stops the part and sells meanwhile, and what lets it go on."""
+    up = json.loads(Path(wanted.up).read_text())
+    wanted.target += [f"tillstream-{part}={url.removeprefix('http://').removesuffix('/metrics')}"
+                      for part, url in up["metrics"].items()]
+    wanted.nats_monitor, wanted.postgres = up["nats_monitor"], up["database"]
+    process = up["pids"][wanted.part]
+
+    def stop():
+        os.kill(process, signal.SIGSTOP)
+        for _ in range(5):
+            sell(up)
+
+    return stop, lambda: os.kill(process, signal.SIGCONT)
+
+
+def sell(up):
+    """Two espressos of the demo shop, answered as soon as they are stored."""
+    sale = re.search(r"-d '(.*)'$", up["curl"][0])[1]
+    request = urllib.request.Request(f"{up['url']}/v1/sales", sale.encode(), {
+        "Authorization": f"Bearer {up['token']}", "Content-Type": "application/json", "Prefer": "respond-async",
+        "Idempotency-Key": str(uuid.uuid4())})
+    urllib.request.urlopen(request, timeout=10).close()

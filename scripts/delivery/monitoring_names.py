@@ -1,8 +1,7 @@
 """Compares the metrics that rules and dashboards use with what a running system exposes."""
 
-import urllib.error
-
 import re
+import urllib.error
 
 from monitoring_checks import NAMES, known_names, used_names
 from monitoring_servers import get
@@ -33,43 +32,71 @@ def names(text):
     return {found[0] for line in text.splitlines() if (found := re.match(r"[a-zA-Z_:][a-zA-Z0-9_:]*", line))}
 
 
-def compare(urls, write):
-    """0 if all names that the groups seen should have are there. Groups of which nothing is seen are said."""
-    seen, failed = set(), 0
+def fetched(urls):
+    """(names that the addresses expose, problems)."""
+    seen, problems = set(), []
     for url in urls:
         try:
             found = names(get(url if "/" in url.partition("//")[2] else f"{url}/metrics"))
         except (OSError, urllib.error.URLError) as error:
-            print(f"monitoring: FAILED {url}: {error}")
-            failed += 1
+            problems.append(f"{url}: {error}")
             continue
-        print(f"monitoring: {url}: {len(found)} names")
         seen |= found
+    return seen, problems
+
+
+def lacking(seen, root):
+    """Names that rules and panels use and that the groups seen do not expose, with who uses them."""
     wanted = {}
-    for where, name in used_names(ROOT):
+    for where, name in used_names(root):
         wanted.setdefault(name, set()).add(where)
     shown = {group(name) for name in seen}
+    return {name: users for name, users in sorted(wanted.items()) if group(name) in shown and name not in seen}
+
+
+def compare(urls, write):
+    """0 if all names that the groups seen should have are there. Groups of which nothing is seen are said."""
+    seen, problems = fetched(urls)
+    print(f"monitoring: {len(seen)} names are exposed")
+    shown = {group(name) for name in seen}
     for key in GROUPS:
-        missing = sorted(name for name in wanted if group(name) == key and name not in seen)
         if key not in shown:
-            print(f"monitoring: NOT RUN: {len(missing)} names of {key}: nothing of the kind was given")
-            continue
-        for name in missing:
-            if name in SOMETIMES:
-                print(f"monitoring: not there now: {name}: {SOMETIMES[name]}")
-                continue
-            failed += 1
-            print(f"monitoring: FAILED {name}, used by {', '.join(sorted(wanted[name]))}, is exposed by nothing")
-        if not missing:
-            print(f"monitoring: ok all names of {key}")
-    if write and not failed:
-        take_over(seen, shown, wanted)
-    return 1 if failed else 0
+            print(f"monitoring: NOT RUN: names of {key}: nothing of the kind was given")
+    for name, users in lacking(seen, ROOT).items():
+        if name in SOMETIMES:
+            print(f"monitoring: not there now: {name}: {SOMETIMES[name]}")
+        else:
+            problems.append(f"{name}, used by {', '.join(sorted(users))}, is exposed by nothing")
+    for problem in problems:
+        print(f"monitoring: FAILED {problem}")
+    if not problems:
+        print(f"monitoring: ok all names of {', '.join(key for key in GROUPS if key in shown)}")
+        if write:
+            take_over(seen, shown)
+    return 1 if problems else 0
 
 
-def take_over(seen, shown, wanted):
+def check_against(root):
+    """The comparison itself: with a server that exposes what is listed, nothing is lacking."""
+    from monitoring_live import Exporter
+
+    text = "\n".join(f"{name} 1" for name in sorted(known_names(root)))
+    exporter = Exporter({"metrics": lambda: text + "\n"})
+    seen, problems = fetched([f"http://127.0.0.1:{exporter.server_port}/metrics"])
+    exporter.shutdown()
+    return problems + [f"{name} is lacking" for name in lacking(seen, root)]
+
+
+SEEDS = [
+    (NAMES, r"\ntillstream_dead_letters\n", "\n", "tillstream_dead_letters is lacking"),
+    (NAMES, r"\npg_up\n", "\n", "pg_up is lacking"),
+]
+
+
+def take_over(seen, shown):
     """Writes metrics.txt: groups seen as they were seen, the others as they were. Of what others expose, only what is
     used is listed."""
+    wanted = {name for _, name in used_names(ROOT)}
     listed = {name for name in known_names(ROOT) if group(name) not in shown or name in SOMETIMES}
     listed |= {name for name in seen if group(name) == "tillstream" or name in wanted}
     lines = (ROOT / NAMES).read_text().splitlines()

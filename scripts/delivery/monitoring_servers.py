@@ -40,10 +40,10 @@ def wait_for(what, seconds, probe):
 
 
 @contextlib.contextmanager
-def running(arguments, ready, log):
+def running(arguments, ready, log, environment=None):
     """A program that runs until the end of the block, and answers at `ready`."""
     with log.open("w") as out:
-        process = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent)
+        process = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent, env=environment)
     try:
         def answers():
             if process.poll() is not None:

@@ -318,13 +318,24 @@ def kibana_as_root(documents):
 
 @mistake("logging_is_contained", "default, logging elsewhere")
 def a_filebeat_that_sends_elsewhere(documents):
-    one(documents, "Beat")["spec"]["config"]["output.logstash"]["hosts"] = ["logstash:5044"]
+    container = one(documents, "Beat")["spec"]["daemonSet"]["podTemplate"]["spec"]["containers"][0]
+    next(entry for entry in container["env"] if entry["name"] == "LOGSTASH_HOST")["value"] = "logstash:5044"
+
+
+@mistake("logging_is_contained", "default, logging")
+def a_filebeat_that_reads_secrets(documents):
+    one(documents, "ClusterRole")["rules"][0]["resources"].append("secrets")
 
 
 @mistake("logging_is_contained", "default, logging elsewhere")
 def logging_without_policies(documents):
     for found in [found for found in documents if found["metadata"].get("namespace") == "logs" and found["kind"] == "NetworkPolicy"]:
         documents.remove(found)
+
+
+@mistake("scripts_parse", "default, logging")
+def a_script_that_does_not_end(documents):
+    next(found for found in documents if "setup.sh" in found.get("data", {}))["data"]["setup.sh"] += "\nif true; then\n"
 
 
 @mistake("kubernetes", PLAIN)

@@ -182,5 +182,5 @@ def logging_is_contained(release):
             wanted = f"{logstash['metadata']['name']}-ls-beats.{logstash['metadata']['namespace']}.svc:5044"
             if environment.get("LOGSTASH_HOST") != wanted:
                 yield f"{title(beat)} does not send to {wanted}"
-            if not logstash["spec"]["pipelines"][0]["config.string"] or not beat["spec"]["config"]:
-                yield f"{title(logstash)} or {title(beat)} has no configuration: files/logging is missing"
+            if logstash["spec"]["pipelines"][0]["config.string"].count("output {") != 1 or not beat["spec"]["config"]:
+                yield f"{title(logstash)} or {title(beat)} is not configured as files/logging has it"

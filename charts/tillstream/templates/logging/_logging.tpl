@@ -25,12 +25,10 @@ allowPrivilegeEscalation: false
 capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{/* The files of files/logging/logstash in order, but for the output of Docker Compose. */}}
+{{/* The files of files/logging/logstash in order. What is for Docker Compose is left out by .helmignore. */}}
 {{- define "tillstream.logging.pipeline" -}}
 {{- range $path, $_ := .Files.Glob "files/logging/logstash/*.conf" }}
-{{- if not (hasSuffix ".compose.conf" $path) }}
 {{ $.Files.Get $path }}
-{{- end }}
 {{- end }}
 {{- end -}}
 

@@ -363,13 +363,32 @@ def a_field_that_the_operator_does_not_know(documents):
     one(documents, "ServiceMonitor")["spec"]["endpoints"][0]["scrape_interval"] = "1s"
 
 
+@mistake("custom_resources", MONITORED)
+def a_rule_without_expression(documents):
+    del one(documents, "PrometheusRule")["spec"]["groups"][0]["rules"][0]["expr"]
+
+
+@mistake("monitors", MONITORED)
+def a_rule_that_prometheus_does_not_find(documents):
+    del one(documents, "PrometheusRule")["metadata"]["labels"]["release"]
+
+
+@mistake("monitors", MONITORED)
+def a_dashboard_that_grafana_does_not_find(documents):
+    del next(found for found in documents if "-dashboard-" in found["metadata"]["name"])["metadata"]["labels"]["board"]
+
+
 def run(renderings):
     """Yields what was not found. `renderings` has the sound ones by name."""
     checks = {**policies.POLICIES, "kubernetes": validators.kubernetes, "custom_resources": validators.custom_resources}
     for check, rendering, change in MISTAKES:
         sound = renderings[rendering]
         documents = copy.deepcopy(sound.documents)
-        change(documents)
+        try:
+            change(documents)
+        except StopIteration:
+            yield f"the mistake `{change.__name__}` finds nothing to spoil in {rendering}"
+            continue
         if not list(checks[check](sound.altered(documents))):
             yield f"the mistake `{change.__name__}` is not found by {check}"
     for check in checks.keys() - {check for check, _, _ in MISTAKES}:

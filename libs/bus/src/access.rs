@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     connect::inbox,
-    subject::{Class, dead},
+    subject::{Class, DEAD_STREAM, dead},
     topology::CONSUMERS,
 };
 
@@ -43,6 +43,10 @@ pub fn permissions(role: &str, partitions: u16) -> Permissions {
             publish.extend(trim(partition));
         }
     }
+    if role == "sales" {
+        // Counting dead letters.
+        publish.push(format!("$JS.API.STREAM.INFO.{DEAD_STREAM}"));
+    }
     if role == "edge" {
         subscribe.push("answer.*".to_owned());
     } else {
@@ -77,7 +81,7 @@ fn workers_consumers(partition: u16) -> Vec<String> {
     events.flat_map(|(consumer, ..)| actions(consumer)).collect()
 }
 
-/// Consuming what the role consumes, and publishing its events.
+/// Consuming what the role consumes, seeing how old the oldest of it is, and publishing its events.
 fn worker(role: &str, partition: u16) -> Vec<String> {
     let event = match role {
         "sales" => "sale",
@@ -90,6 +94,7 @@ fn worker(role: &str, partition: u16) -> Vec<String> {
         subjects.push(format!("$JS.API.CONSUMER.INFO.{stream}.{role}"));
         subjects.push(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{role}"));
         subjects.push(format!("$JS.ACK.{stream}.{role}.>"));
+        subjects.push(format!("$JS.API.STREAM.MSG.GET.{stream}"));
     }
     subjects
 }

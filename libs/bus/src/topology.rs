@@ -58,8 +58,8 @@ pub const CONSUMERS: [(&str, Class, &str); 4] = [
 /// What shall be on the broker.
 #[derive(Debug)]
 pub struct Topology {
-    streams: Vec<stream::Config>,
-    consumers: Vec<(String, pull::Config)>,
+    pub(crate) streams: Vec<stream::Config>,
+    pub(crate) consumers: Vec<(String, pull::Config)>,
 }
 
 /// A difference between the declaration and the broker.
@@ -156,7 +156,6 @@ impl Topology {
             };
             let fields = [
                 "filter_subject",
-                "deliver_policy",
                 "ack_policy",
                 "ack_wait",
                 "max_deliver",
@@ -181,12 +180,17 @@ impl Topology {
                 .map_err(|error| failed(format!("set up stream {}", config.name), error))?;
         }
         for (stream, config) in &self.consumers {
-            bus.jetstream.create_consumer_on_stream(config.clone(), stream.as_str()).await.map_err(|error| {
-                failed(
-                    format!("set up consumer {stream}/{}", config.durable_name.as_deref().unwrap_or_default()),
-                    error,
-                )
-            })?;
+            let name = config.durable_name.as_deref().unwrap_or_default();
+            let setting_up = |error: async_nats::Error| failed(format!("set up consumer {stream}/{name}"), error);
+            let found = bus.jetstream.get_stream(stream).await.map_err(|error| setting_up(error.into()))?;
+            let mut config = config.clone();
+            // Where it began can't be changed, and matters no more; a replay begins elsewhere.
+            match found.consumer_info(name).await {
+                Ok(info) => config.deliver_policy = info.config.deliver_policy,
+                Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => {}
+                Err(error) => return Err(setting_up(error.into())),
+            }
+            found.create_consumer(config).await.map_err(|error| setting_up(error.into()))?;
         }
         Ok(())
     }
@@ -210,7 +214,7 @@ fn is_missing(error: &async_nats::jetstream::context::GetStreamError) -> bool {
     matches!(error.kind(), GetStreamErrorKind::JetStream(ref refused) if refused.error_code() == async_nats::jetstream::ErrorCode::STREAM_NOT_FOUND)
 }
 
-fn failed(action: String, source: impl Into<async_nats::Error>) -> TopologyError {
+pub(crate) fn failed(action: String, source: impl Into<async_nats::Error>) -> TopologyError {
     TopologyError { action, source: source.into() }
 }
 

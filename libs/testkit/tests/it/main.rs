@@ -5,9 +5,11 @@
 mod access;
 mod bad_input;
 mod events;
+mod migrations;
 mod outages;
 mod poison;
 mod redelivery;
 mod sales;
 mod stock;
 mod topology;
+mod watch;

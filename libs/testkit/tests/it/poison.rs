@@ -14,6 +14,7 @@ fn envelope(shop: &Shop, kind: &str, body: Vec<u8>) -> Envelope {
         actor: "till-1".to_owned(),
         fingerprint: Some(ByteArray::new([1; 32])),
         at: shop.clock.now(),
+        origin: None,
         trace: None,
         reply: None,
         body: ByteBuf::from(body),
@@ -54,6 +55,26 @@ async fn what_cannot_be_read_is_set_aside_and_the_rest_goes_on() {
 
     // Selling goes on.
     assert_eq!(shop.sell(shop.ids.next(), &shop.basket(&[("tea", "1")])).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn an_event_of_a_later_version_is_kept_for_who_knows_it() {
+    let shop = Shop::open().await;
+    let later = envelope(&shop, "sale.voided.v1", vec![0x80]);
+    let subject = Class::Event.subject("sale", 0);
+    shop.bus.publish(subject.clone(), Batch { envelopes: vec![later.clone()] }.encode()).await.unwrap();
+    assert_eq!(shop.sell(shop.ids.next(), &shop.basket(&[("tea", "1")])).await.status, StatusCode::CREATED);
+    shop.drain().await;
+
+    assert_eq!(shop.count("select count(*) from receipts.receipts").await, 1, "what is known goes on");
+    let letters = shop.bus.dead_letters(1, 10).await.unwrap();
+    let mut workers: Vec<_> = letters.iter().map(|(_, letter)| letter.worker.as_str()).collect();
+    workers.sort_unstable();
+    assert_eq!(workers, ["receipts", "stock"]);
+    for (_, letter) in &letters {
+        assert!(letter.reason.contains("sale.voided.v1") && letter.subject == subject, "{letter:?}");
+        assert_eq!(Batch::decode(&letter.payload).unwrap().envelopes, [later.clone()], "whole, to be sent again");
+    }
 }
 
 #[tokio::test]

@@ -2,18 +2,22 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use prometheus::IntCounterVec;
+use prometheus::{Histogram, IntCounterVec};
 use serde::Serialize;
 use serde_bytes::{ByteArray, ByteBuf};
 use sha2::{Digest, Sha256};
 use tillstream_bus::{
     Bus,
-    lane::{Lane, Limits},
+    lane::{Lane, Limits, Sent},
     subject::{self, Class, partition},
 };
 use tillstream_contract::{Envelope, Message, Reply, Stage, Verdict, receipt};
 use tillstream_domain::time::Timestamp;
-use tillstream_runtime::{Process, health::describe};
+use tillstream_runtime::{
+    Process,
+    health::describe,
+    metrics::{Metrics, SECONDS, level},
+};
 use tokio::{task::JoinHandle, time::Instant};
 use tracing::error;
 use uuid::Uuid;
@@ -27,6 +31,7 @@ const CONTEXTS: [&str; 2] = ["sale", "stock"];
 #[derive(Debug)]
 pub(crate) struct Commands {
     lanes: HashMap<(&'static str, u16), Lane>,
+    durable: Histogram,
     partitions: u16,
     reply_to: String,
     waiting: Arc<Waiting>,
@@ -62,13 +67,7 @@ impl Commands {
             batch: settings.batch.max(1),
             gather: Duration::from_millis(settings.gather_ms),
         };
-        let mut lanes = HashMap::new();
-        for context in CONTEXTS {
-            for partition in 0..bus.partitions() {
-                let subject = Class::Command.subject(context, partition);
-                lanes.insert((context, partition), Lane::open(bus.clone(), subject, limits));
-            }
-        }
+        let lanes = open_lanes(bus, &process.metrics, limits);
         let reply_to = subject::answers(&process.ids.next().simple().to_string());
         let waiting = Arc::new(Waiting::new());
         let mut inbox = bus.answers(reply_to.clone()).await?;
@@ -86,7 +85,9 @@ impl Commands {
             "Commands by kind and by what the client was told: done, pending, rejected, conflict, refused",
             &["kind", "outcome"],
         );
-        Ok(Self { lanes, partitions: bus.partitions(), reply_to, waiting, listening, watching, counted })
+        let durable = process.metrics.stage("durable");
+        show_waiting(&process.metrics, &waiting);
+        Ok(Self { lanes, durable, partitions: bus.partitions(), reply_to, waiting, listening, watching, counted })
     }
 
     /// Makes the command durable, then waits for its outcome until `deadline` at the latest.
@@ -122,6 +123,7 @@ impl Commands {
         prefer: Prefer,
         deadline: Instant,
     ) -> Result<Submitted, Problem> {
+        let taken = Instant::now();
         let mut place = self.waiting.take();
         let reply = Reply { to: self.reply_to.clone(), ticket: place.ticket, stage: prefer.until };
         let kind = command.message.kind();
@@ -132,16 +134,21 @@ impl Commands {
             actor: caller.subject().to_owned(),
             fingerprint: Some(ByteArray::new(command.fingerprint)),
             at: command.at,
+            origin: None,
             trace: command.trace,
             reply: (!prefer.asynchronous).then_some(reply),
             body: ByteBuf::from(command.message.encode()),
         };
-        let lane = (subject::context(kind), partition(caller.merchant(), self.partitions));
+        let context = subject::context(kind);
+        let lane = (context, partition(caller.merchant(), self.partitions));
         let Some(lane) = self.lanes.get(&lane) else {
             error!(kind, "no lane for this kind of command");
             return Err(Problem::Internal);
         };
         lane.send(envelope).await.map_err(Problem::NotAccepted)?;
+        if context == "sale" {
+            self.durable.observe(taken.elapsed().as_secs_f64());
+        }
         if prefer.asynchronous || self.waiting.is_stalled() {
             return Ok(Submitted::Pending);
         }
@@ -163,6 +170,49 @@ impl Commands {
             }
         }
     }
+}
+
+/// A lane for each subject of commands, and what is shown of it.
+fn open_lanes(bus: &Bus, metrics: &Metrics, limits: Limits) -> HashMap<(&'static str, u16), Lane> {
+    let sizes = metrics.histograms(
+        "tillstream_lane_batch_envelopes",
+        "Commands that went to the broker in one message",
+        &["subject"],
+        &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0],
+    );
+    let times = metrics.histograms(
+        "tillstream_lane_publish_duration_seconds",
+        "From the sending of a message of commands to the broker's answer",
+        &["subject"],
+        &SECONDS,
+    );
+    let waiting = metrics.gauge("tillstream_lane_waiting", "Commands that wait for their turn", &["subject"]);
+    let mut lanes = HashMap::new();
+    for context in CONTEXTS {
+        for partition in 0..bus.partitions() {
+            let subject = Class::Command.subject(context, partition);
+            let [size, time] = [&sizes, &times].map(|histograms| histograms.with_label_values(&[&subject]));
+            let shown = waiting.with_label_values(&[&subject]);
+            let sent = move |sent: Sent| {
+                size.observe(f64::from(u32::try_from(sent.envelopes).unwrap_or(u32::MAX)));
+                time.observe(sent.took.as_secs_f64());
+            };
+            let lane = Lane::open(bus.clone(), subject, limits, sent);
+            let gauge = lane.gauge();
+            metrics.set_at_scrape(move || shown.set(level(gauge.waiting())));
+            lanes.insert((context, partition), lane);
+        }
+    }
+    lanes
+}
+
+/// Shows who waits for outcomes, and whether waiting has been given up.
+fn show_waiting(metrics: &Metrics, waiting: &Arc<Waiting>) {
+    let who = waiting.clone();
+    metrics.at_scrape("tillstream_edge_waiting", "Requests under way to an outcome", move || who.count());
+    let stalled = waiting.clone();
+    let help = "1 while requests are answered 202 at once because no outcomes come, or because the edge stops";
+    metrics.at_scrape("tillstream_edge_stalled", help, move || usize::from(stalled.is_stalled()));
 }
 
 impl Drop for Commands {

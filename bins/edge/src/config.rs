@@ -61,4 +61,8 @@ impl Settings for Config {
     fn process(&self) -> &ProcessSettings {
         &self.process
     }
+
+    fn health(&self) -> Option<&str> {
+        self.process.listen.as_deref().or(Some(&self.listen))
+    }
 }

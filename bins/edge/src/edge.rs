@@ -57,6 +57,7 @@ impl Edge {
         // Sales are taken while the database is down, so the edge is ready without it.
         process.health.check_postgres(&pool, false);
         process.health.check_nats(&bus);
+        process.metrics.watch_pool(&pool);
         let commands = Commands::open(&bus, process, &config.commands).await?;
         Ok(Self(Arc::new(Parts {
             process: process.clone(),
@@ -64,7 +65,7 @@ impl Edge {
             pool,
             tokens: Tokens::new(key, config.tokens.remember),
             commands,
-            hub: Hub::new(bus, process.stop.clone(), config.events.max_streams),
+            hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
             observed: Observed::new(&process.metrics),
         })))

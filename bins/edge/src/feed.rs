@@ -11,7 +11,7 @@ use tillstream_bus::{
 };
 use tillstream_contract::Envelope;
 use tillstream_domain::id::MerchantId;
-use tillstream_runtime::{Stop, health::describe};
+use tillstream_runtime::{Process, Stop, health::describe};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast};
 use tracing::{info, warn};
 
@@ -63,8 +63,13 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(bus: Bus, stop: Stop, max_streams: usize) -> Self {
-        Self { bus, stop, live: Mutex::default(), places: Arc::new(Semaphore::new(max_streams)) }
+    pub(crate) fn new(bus: Bus, process: &Process, max_streams: usize) -> Self {
+        let places = Arc::new(Semaphore::new(max_streams));
+        let free = places.clone();
+        process.metrics.at_scrape("tillstream_edge_event_streams", "Clients that follow /v1/events", move || {
+            max_streams.saturating_sub(free.available_permits())
+        });
+        Self { bus, stop: process.stop.clone(), live: Mutex::default(), places }
     }
 
     /// The events of `merchant` after `after`, or from now on. The stream ends when the edge stops, or the client is too

@@ -6,7 +6,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec};
+use prometheus::{HistogramVec, IntCounterVec};
 use tillstream_runtime::metrics::Metrics;
 use tokio::time::Instant;
 use tracing::{Instrument, error_span, info};
@@ -26,10 +26,12 @@ impl Observed {
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let requests =
             metrics.counter("http_requests_total", "Requests by route and status", &["method", "route", "status"]);
-        let options = HistogramOpts::new("http_request_duration_seconds", "From the request's head to the answer's")
-            .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
-        let seconds = HistogramVec::new(options, &["method", "route"]).expect("metric names and labels are valid");
-        metrics.add(seconds.clone());
+        let seconds = metrics.histograms(
+            "http_request_duration_seconds",
+            "From the request's head to the answer's",
+            &["method", "route"],
+            &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
+        );
         Self { requests, seconds }
     }
 }

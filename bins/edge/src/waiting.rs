@@ -114,6 +114,11 @@ impl Waiting {
         self.stalled.send_replace(true);
     }
 
+    /// How many wait.
+    pub(crate) fn count(&self) -> usize {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     pub(crate) fn is_stalled(&self) -> bool {
         *self.stalled.borrow()
     }

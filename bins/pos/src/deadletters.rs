@@ -263,6 +263,7 @@ mod tests {
             actor: "till".to_owned(),
             fingerprint: None,
             at,
+            origin: None,
             trace: None,
             reply: None,
             body: (kind.encode)(body.as_bytes()).unwrap().into(),

@@ -20,13 +20,17 @@ use tillstream_domain::{
 };
 use tillstream_runtime::{
     Item, Process, Settings, Worker,
+    health::describe,
+    sample::{EVERY, every},
     settings::{DatabaseSettings, ProcessSettings},
     worker::{Station, WorkerSettings},
 };
 use tillstream_store::{
-    Error, PgConnection,
+    Error, PgConnection, PgPool,
     receipt::{self, Entry, SeriesKey},
 };
+use tokio::join;
+use tracing::warn;
 
 /// Settings of this worker; see `settings.toml`.
 #[derive(Debug, Deserialize)]
@@ -60,8 +64,27 @@ impl Settings for Config {
 pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let key = read_key(&config.signing.key_file)?;
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
-    Station::new(Receipts::new(key), process, bus, pool, config.worker).run().await;
+    let counting = count_receipts(process.clone(), pool.clone());
+    let station = Station::new(Receipts::new(key), process, bus, pool, config.worker);
+    join!(station.run(), counting);
     Ok(())
+}
+
+/// Shows how many receipts there are: the sum of the numbers at which the series stand.
+async fn count_receipts(process: Process, pool: PgPool) {
+    let metrics = &process.metrics;
+    let issued = metrics.gauge("tillstream_receipts_issued", "Receipts in all series", &[]);
+    let series = metrics.gauge("tillstream_receipts_series", "Series of receipts, one for each register", &[]);
+    every(&process.stop, EVERY, || async {
+        match receipt::tally(&pool).await {
+            Ok(tally) => {
+                issued.with_label_values::<&str>(&[]).set(tally.receipts);
+                series.with_label_values::<&str>(&[]).set(tally.series);
+            }
+            Err(error) => warn!(error = describe(&error), "receipts cannot be counted; trying again later"),
+        }
+    })
+    .await;
 }
 
 /// Reads a signing key: 32 bytes as 64 hexadecimal digits.
@@ -103,6 +126,7 @@ impl Worker for Receipts {
     const NAME: &'static str = "receipts";
     const SOURCE: (Class, &'static str) = (Class::Event, "sale");
     const ANSWERS: Option<Stage> = Some(Stage::Receipted);
+    const STAGE: Option<&'static str> = Some("receipted");
     type Message = SaleEvent;
     type State = State;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use tillstream_bus::subject::Class;
+use tillstream_bus::{Bus, subject::Class, trim::Keep};
 use tillstream_contract::{
     Envelope, Outcome, Refusal, Stage,
     sale::{Command, Event, Recorded, Sale},
@@ -15,10 +15,14 @@ use tillstream_domain::{
 };
 use tillstream_runtime::{
     Item, Process, Settings, Worker,
+    health::describe,
+    metrics::level,
+    sample::{EVERY, every},
     settings::{DatabaseSettings, ProcessSettings},
     worker::{Station, WorkerSettings},
 };
 use tillstream_store::{Error, PgConnection, catalog};
+use tracing::warn;
 
 /// Settings of this worker; see `settings.toml`.
 #[derive(Debug, Deserialize)]
@@ -28,15 +32,15 @@ pub struct Config {
     bus: tillstream_bus::Settings,
     database: DatabaseSettings,
     worker: WorkerSettings,
-    events: EventSettings,
+    trim: TrimSettings,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EventSettings {
-    keep_bytes: u64,
-    keep_messages: u64,
-    trim_every_ms: u64,
+struct TrimSettings {
+    every_ms: u64,
+    commands: Keep,
+    events: Keep,
 }
 
 impl Settings for Config {
@@ -53,10 +57,24 @@ impl Settings for Config {
 /// When the settings are unusable.
 pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
-    let trimming = trim::every(process.clone(), bus.clone(), config.events);
+    let trimming = trim::every(process.clone(), bus.clone(), config.trim);
+    let counting = count_dead_letters(process.clone(), bus.clone());
     let station = Station::new(Sales, process, bus, pool, config.worker);
-    tokio::join!(station.run(), trimming);
+    tokio::join!(station.run(), trimming, counting);
     Ok(())
+}
+
+/// Shows how many dead letters there are, of all workers. It is done here because one place is enough.
+async fn count_dead_letters(process: Process, bus: Bus) {
+    let letters =
+        process.metrics.gauge("tillstream_dead_letters", "Messages set aside until somebody decides about them", &[]);
+    every(&process.stop, EVERY, || async {
+        match bus.count_dead_letters().await {
+            Ok(count) => letters.with_label_values::<&str>(&[]).set(level(count)),
+            Err(error) => warn!(error = describe(&error), "dead letters cannot be counted; trying again later"),
+        }
+    })
+    .await;
 }
 
 mod trim;
@@ -76,6 +94,7 @@ impl Worker for Sales {
     const NAME: &'static str = "sales";
     const SOURCE: (Class, &'static str) = (Class::Command, "sale");
     const ANSWERS: Option<Stage> = Some(Stage::Recorded);
+    const STAGE: Option<&'static str> = Some("recorded");
     type Message = Command;
     type State = State;
 

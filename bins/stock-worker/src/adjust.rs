@@ -26,6 +26,7 @@ impl Worker for Adjustments {
     const NAME: &'static str = "stock";
     const SOURCE: (Class, &'static str) = (Class::Command, "stock");
     const ANSWERS: Option<Stage> = Some(Stage::Recorded);
+    const STAGE: Option<&'static str> = None;
     type Message = Command;
     type State = State;
 

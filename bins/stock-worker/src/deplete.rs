@@ -19,6 +19,7 @@ impl Worker for Depletion {
     const SOURCE: (Class, &'static str) = (Class::Event, "sale");
     // Nobody waits for stock.
     const ANSWERS: Option<Stage> = None;
+    const STAGE: Option<&'static str> = Some("stocked");
     type Message = SaleEvent;
     type State = Vec<Entry>;
 

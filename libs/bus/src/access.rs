@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     connect::inbox,
-    subject::{Class, dead},
+    subject::{Class, DEAD_STREAM, dead},
     topology::CONSUMERS,
 };
 
@@ -43,6 +43,10 @@ pub fn permissions(role: &str, partitions: u16) -> Permissions {
             publish.extend(trim(partition));
         }
     }
+    if role == "sales" {
+        // Counting dead letters.
+        publish.push(format!("$JS.API.STREAM.INFO.{DEAD_STREAM}"));
+    }
     if role == "edge" {
         subscribe.push("answer.*".to_owned());
     } else {
@@ -77,7 +81,7 @@ fn workers_consumers(partition: u16) -> Vec<String> {
     events.flat_map(|(consumer, ..)| actions(consumer)).collect()
 }
 
-/// Consuming what the role consumes, and publishing its events.
+/// Consuming what the role consumes, seeing how old the oldest of it is, and publishing its events.
 fn worker(role: &str, partition: u16) -> Vec<String> {
     let event = match role {
         "sales" => "sale",
@@ -90,17 +94,20 @@ fn worker(role: &str, partition: u16) -> Vec<String> {
         subjects.push(format!("$JS.API.CONSUMER.INFO.{stream}.{role}"));
         subjects.push(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{role}"));
         subjects.push(format!("$JS.ACK.{stream}.{role}.>"));
+        subjects.push(format!("$JS.API.STREAM.MSG.GET.{stream}"));
     }
     subjects
 }
 
-/// Trimming events that all have taken.
+/// Trimming what all have taken.
 fn trim(partition: u16) -> Vec<String> {
-    let stream = Class::Event.stream(partition);
-    let mut subjects = vec![format!("$JS.API.STREAM.INFO.{stream}"), format!("$JS.API.STREAM.PURGE.{stream}")];
-    let events = CONSUMERS.iter().filter(|(_, class, _)| *class == Class::Event);
-    subjects.extend(events.map(|(consumer, ..)| format!("$JS.API.CONSUMER.INFO.{stream}.{consumer}")));
-    subjects
+    let streams = [Class::Command, Class::Event].map(|class| class.stream(partition));
+    let streams =
+        streams.iter().flat_map(|stream| ["INFO", "PURGE"].map(|api| format!("$JS.API.STREAM.{api}.{stream}")));
+    let consumers = CONSUMERS
+        .iter()
+        .map(|(consumer, class, _)| format!("$JS.API.CONSUMER.INFO.{}.{consumer}", class.stream(partition)));
+    streams.chain(consumers).collect()
 }
 
 /// The `authorization` block of a NATS configuration, from the password of each role. Passwords must be hexadecimal.

@@ -9,6 +9,7 @@ use tillstream_contract::{Batch, Envelope};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
+    time::Instant,
 };
 
 use crate::{
@@ -27,6 +28,27 @@ pub struct Limits {
     pub gather: Duration,
 }
 
+/// A message that a lane has sent, stored or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Envelopes in it.
+    pub envelopes: usize,
+    /// From its sending to the broker's answer.
+    pub took: Duration,
+}
+
+/// How many envelopes wait in a lane; it can be asked for as long as the lane is open.
+#[derive(Clone, Debug)]
+pub struct Gauge(mpsc::WeakSender<Waiting>);
+
+impl Gauge {
+    /// How many wait now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.0.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+}
+
 /// A way to one subject.
 #[derive(Debug)]
 pub struct Lane {
@@ -34,17 +56,24 @@ pub struct Lane {
     worker: JoinHandle<()>,
 }
 
+#[derive(Debug)]
 struct Waiting {
     envelope: Envelope,
     done: oneshot::Sender<Result<(), PublishError>>,
 }
 
 impl Lane {
-    /// Opens a lane to `subject`. It closes when it is dropped.
+    /// Opens a lane to `subject`, which says what it has sent. It closes when it is dropped.
     #[must_use]
-    pub fn open(bus: Bus, subject: String, limits: Limits) -> Self {
+    pub fn open(bus: Bus, subject: String, limits: Limits, sent: impl Fn(Sent) + Send + 'static) -> Self {
         let (queue, waiting) = mpsc::channel(limits.queue);
-        Self { queue, worker: tokio::spawn(run(bus, subject, limits, waiting)) }
+        Self { queue, worker: tokio::spawn(run(bus, subject, limits, waiting, sent)) }
+    }
+
+    /// Tells how many envelopes wait.
+    #[must_use]
+    pub fn gauge(&self) -> Gauge {
+        Gauge(self.queue.downgrade())
     }
 
     /// Sends an envelope and waits until the stream has stored it.
@@ -70,7 +99,13 @@ impl Drop for Lane {
     }
 }
 
-async fn run(bus: Bus, subject: String, limits: Limits, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(
+    bus: Bus,
+    subject: String,
+    limits: Limits,
+    mut queue: mpsc::Receiver<Waiting>,
+    sent: impl Fn(Sent) + Send + 'static,
+) {
     let mut waiting = Vec::with_capacity(limits.batch);
     // One envelope that did not fit into the last message.
     while !waiting.is_empty() || queue.recv_many(&mut waiting, limits.batch).await > 0 {
@@ -85,7 +120,9 @@ async fn run(bus: Bus, subject: String, limits: Limits, mut queue: mpsc::Receive
         }
         let rest = waiting.split_off(fitting(&waiting));
         let (envelopes, done): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.envelope, one.done)).unzip();
+        let began = Instant::now();
         let result = bus.publish(subject.clone(), Batch { envelopes }.encode()).await;
+        sent(Sent { envelopes: done.len(), took: began.elapsed() });
         for done in done {
             // A client that has gone away no longer listens; its command is stored all the same.
             drop(done.send(result.clone()));

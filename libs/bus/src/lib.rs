@@ -8,9 +8,11 @@ pub mod dead;
 pub mod feed;
 pub mod lane;
 pub mod publish;
+pub mod replay;
 pub mod subject;
 pub mod topology;
 pub mod trim;
+pub mod watch;
 
 mod connect;
 

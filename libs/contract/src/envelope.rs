@@ -57,6 +57,9 @@ pub struct Envelope {
     pub fingerprint: Option<ByteArray<32>>,
     /// When the edge took the command, or when the event was decided.
     pub at: Timestamp,
+    /// When the edge took the command from which the event follows, in the end. Absent on commands, whose `at` it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Timestamp>,
     /// W3C `traceparent`, when the request carried one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
@@ -101,10 +104,17 @@ impl Envelope {
             actor: cause.actor.clone(),
             fingerprint: None,
             at,
+            origin: Some(cause.taken_at()),
             trace: cause.trace.clone(),
             reply: None,
             body: ByteBuf::from(event.encode()),
         }
+    }
+
+    /// When the edge took what this is or follows from, as far as it is known: events of an earlier version do not say.
+    #[must_use]
+    pub fn taken_at(&self) -> Timestamp {
+        self.origin.unwrap_or(self.at)
     }
 
     /// The body, read as `M`.

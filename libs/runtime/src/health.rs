@@ -74,6 +74,16 @@ impl Health {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// Makes every check: what each says.
+    pub async fn checks(&self) -> Vec<(&'static str, Result<(), String>)> {
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut results = Vec::with_capacity(checks.len());
+        for (name, (check, _)) in checks {
+            results.push((name, bounded(check).await));
+        }
+        results
+    }
+
     /// Makes every check: whether all that is needed holds, and what each said.
     pub async fn report(&self) -> (bool, BTreeMap<&'static str, String>) {
         let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -83,8 +93,7 @@ impl Health {
             report.insert("process", "stopping".to_owned());
         }
         for (name, (check, needed)) in checks {
-            let result =
-                timeout(CHECK_TIMEOUT, check()).await.unwrap_or_else(|_| Err("no answer within a second".to_owned()));
+            let result = bounded(check).await;
             ready &= result.is_ok() || !needed;
             report.insert(name, result.err().unwrap_or_else(|| "ok".to_owned()));
         }
@@ -100,6 +109,10 @@ impl Health {
             .route("/readyz", get(readyz).with_state(health))
             .route("/metrics", get(async |State(metrics): State<Metrics>| metrics.render()).with_state(metrics))
     }
+}
+
+async fn bounded(check: Check) -> Result<(), String> {
+    timeout(CHECK_TIMEOUT, check()).await.unwrap_or_else(|_| Err("no answer within a second".to_owned()))
 }
 
 async fn readyz(State(health): State<Health>) -> impl IntoResponse {

@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     Clock, Health, Ids, Settings, Stop,
     metrics::Metrics,
+    probe, readiness, sample,
     settings::{self, DatabaseSettings, LogFormat, ProcessSettings},
 };
 
@@ -46,6 +47,9 @@ pub struct Options {
     /// Print every setting with its default and its meaning, and end.
     #[arg(long)]
     pub sample_config: bool,
+    /// Ask the process that runs with these settings whether it is ready, and end: exit code 0 if it is, 1 if not.
+    #[arg(long, conflicts_with = "sample_config")]
+    pub health: bool,
 }
 
 /// The `main` of a binary: reads the command line and runs until SIGTERM or SIGINT.
@@ -65,8 +69,18 @@ where
         print!("{}", S::SAMPLE);
         return ExitCode::SUCCESS;
     }
+    let settings = || settings::load::<S>(options.config.as_deref()).context("read the settings");
+    if options.health {
+        return match settings().and_then(|settings| probe::ready(settings.health())) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                eprintln!("{name}: {failure:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match tokio::runtime::Runtime::new().context("start the asynchronous runtime").and_then(|tokio| {
-        let settings: S = settings::load(options.config.as_deref()).context("read the settings")?;
+        let settings = settings()?;
         log_to_stdout(settings.process());
         info!(name, version = env!("CARGO_PKG_VERSION"), ?settings, "starting");
         tokio.block_on(serve(name, settings, run))
@@ -93,6 +107,7 @@ where
         stop: Stop::default(),
     };
     stop_on_signal(&process)?;
+    tokio::spawn(sample::readiness(process.clone()));
     if let Some(listen) = settings.process().listen.clone() {
         let listener =
             TcpListener::bind(&listen).await.with_context(|| format!("listen on {listen} for health and metrics"))?;
@@ -103,6 +118,7 @@ where
             }
         });
     }
+    tokio::spawn(readiness::watch(process.health.clone(), process.stop.clone()));
     run(process, settings).await?;
     info!(name, "stopped");
     Ok(())
@@ -159,6 +175,7 @@ impl Process {
         let bus = Bus::connect(bus, Duration::from_secs(5)).await?;
         self.health.check_postgres(&pool, true);
         self.health.check_nats(&bus);
+        self.metrics.watch_pool(&pool);
         Ok((bus, pool))
     }
 }

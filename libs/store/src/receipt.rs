@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use tillstream_contract::receipt::Receipt;
 use tillstream_domain::{
     id::{MerchantId, RegisterId, SaleId},
@@ -136,6 +136,29 @@ pub async fn save(conn: &mut PgConnection, entries: &[Entry], heads: &BTreeMap<S
 
 fn number(number: u64) -> i64 {
     i64::try_from(number).expect("no register issues 2^63 receipts")
+}
+
+/// How many receipts and series there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Receipts issued: the sum of the heads of all series.
+    pub receipts: i64,
+    /// Series.
+    pub series: i64,
+}
+
+/// Counts receipts without reading them.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn tally(pool: &PgPool) -> Result<Tally, Error> {
+    let tally = sqlx::query_as!(
+        Tally,
+        r#"select coalesce(sum(number), 0)::bigint as "receipts!", count(*) as "series!" from receipts.series"#
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(tally)
 }
 
 /// The receipt of a sale.

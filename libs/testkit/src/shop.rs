@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, response::IntoResponse};
 use ed25519_dalek::SigningKey;
+use http_body_util::BodyExt;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tillstream_bus::{
@@ -70,7 +71,7 @@ pub struct Shop {
     nats: Option<Child>,
     edge: Edge,
     folder: Arc<TempDir>,
-    workers: Option<(Stop, Vec<JoinHandle<()>>)>,
+    workers: Option<(Process, Vec<JoinHandle<()>>)>,
 }
 
 impl Shop {
@@ -181,15 +182,14 @@ impl Shop {
 
     /// Lets the workers work from now on.
     pub async fn start_workers(&mut self) {
-        let stop = Stop::default();
-        let process = process(&self.clock, &self.ids, stop.clone());
+        let process = process(&self.clock, &self.ids, Stop::default());
         let tasks = vec![
             tokio::spawn(self.station(Sales, &process).await.run()),
             tokio::spawn(self.station(Depletion, &process).await.run()),
             tokio::spawn(self.station(Adjustments, &process).await.run()),
             tokio::spawn(self.station(receipts(), &process).await.run()),
         ];
-        self.workers = Some((stop, tasks));
+        self.workers = Some((process, tasks));
     }
 
     /// Stops the workers in good order.
@@ -197,12 +197,23 @@ impl Shop {
     /// # Panics
     /// When one has panicked.
     pub async fn stop_workers(&mut self) {
-        if let Some((stop, tasks)) = self.workers.take() {
-            stop.now();
+        if let Some((process, tasks)) = self.workers.take() {
+            process.stop.now();
             for task in tasks {
                 task.await.expect("workers do not panic");
             }
         }
+    }
+
+    /// What the workers that work count.
+    ///
+    /// # Panics
+    /// When none work.
+    pub async fn workers_metrics(&self) -> String {
+        let (process, _) = self.workers.as_ref().expect("the workers work");
+        let body = process.metrics.render().into_response().into_body();
+        let bytes = body.collect().await.expect("it is in memory").to_bytes();
+        String::from_utf8(bytes.to_vec()).expect("metrics are UTF-8")
     }
 
     /// Waits until nothing is pending: lets idle workers work until then, or gives working ones the time.

@@ -1,8 +1,10 @@
 //! `pos` as people run it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod apart;
 mod deadletters;
 mod drain;
+mod drill;
 mod journal;
 mod shop;
 mod stack;

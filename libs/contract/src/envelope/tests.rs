@@ -28,6 +28,7 @@ fn cause(id: u128) -> Envelope {
         actor: "till-1".to_owned(),
         fingerprint: Some(ByteArray::new([9; 32])),
         at: at(0),
+        origin: None,
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         reply: Some(Reply { to: "answer.1".to_owned(), ticket: 3, stage: Stage::Recorded }),
         body: ByteBuf::from(vec![1]),
@@ -39,6 +40,8 @@ fn an_event_has_its_causes_merchant_actor_and_trace_and_nothing_that_is_the_comm
     let event = Envelope::caused_by(&cause(7), &Tested::One(5), at(1));
     assert_eq!((event.merchant, &event.actor, &event.trace), (cause(7).merchant, &cause(7).actor, &cause(7).trace));
     assert_eq!((event.fingerprint.as_ref(), event.reply.as_ref(), event.at), (None, None, at(1)));
+    assert_eq!(event.taken_at(), at(0));
+    assert_eq!(Envelope::caused_by(&event, &Tested::Other(5), at(2)).taken_at(), at(0), "also further on");
     assert_eq!(event.open::<Tested>().unwrap(), Tested::One(5));
     // Golden: redelivered causes of every version must give this id.
     assert_eq!(event.id.to_string(), "e9761b23-a24b-5af2-b26e-0871957b1b52");

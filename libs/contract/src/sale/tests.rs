@@ -133,6 +133,7 @@ fn a_submission_has_id_and_time_of_its_envelope() {
         actor: "till-1".to_owned(),
         fingerprint: None,
         at,
+        origin: None,
         trace: None,
         reply: None,
         body: ByteBuf::from(command.encode()),

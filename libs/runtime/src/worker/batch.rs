@@ -94,6 +94,7 @@ impl<W: Worker> Station<W> {
             tx.commit().await?;
             self.stats.batches.observe(f64::from(u32::try_from(order.len()).unwrap_or(u32::MAX)));
             let accepted = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count();
+            self.stats.reached(&order, self.process.clock.now());
             self.stats.count(W::NAME, "accepted", accepted as u64);
             self.stats.count(W::NAME, "rejected", (outcomes.len() - accepted) as u64);
             known.extend(order.iter().zip(outcomes).map(|(item, outcome)| {

@@ -3,6 +3,7 @@
 //! pull → (look up → load and lock → decide → record → save → commit) → answer → publish → acknowledge
 
 mod batch;
+mod sample;
 mod settings;
 mod solo;
 mod stats;
@@ -18,7 +19,7 @@ use tillstream_bus::{
 use tillstream_contract::{Envelope, Message, Outcome, Stage, dead::DeadLetter};
 use tillstream_domain::time::Timestamp;
 use tillstream_store::{Error, PgConnection, PgPool, inbox};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -55,6 +56,8 @@ pub trait Worker: Send + Sync + 'static {
     const SOURCE: (Class, &'static str);
     /// What clients wait for that this worker's decision brings about.
     const ANSWERS: Option<Stage>;
+    /// How far a sale has come when this worker has committed it, if it takes sales: for metrics.
+    const STAGE: Option<&'static str>;
 
     /// What it takes.
     type Message: Message;
@@ -110,7 +113,7 @@ impl<W: Worker> Station<W> {
     /// Puts `worker` to work with these connections.
     #[must_use]
     pub fn new(worker: W, process: Process, bus: Bus, pool: PgPool, settings: WorkerSettings) -> Self {
-        let stats = Stats::shared(&process.metrics);
+        let stats = Stats::of::<W>(&process.metrics);
         Self { worker, process, bus, pool, settings, stats }
     }
 
@@ -120,7 +123,7 @@ impl<W: Worker> Station<W> {
         for partition in 0..self.bus.partitions() {
             partitions.push(self.partition(partition));
         }
-        while partitions.next().await.is_some() {}
+        tokio::join!(async { while partitions.next().await.is_some() {} }, self.sample());
         drop(partitions);
         self.bus.flush().await;
     }
@@ -158,13 +161,10 @@ impl<W: Worker> Station<W> {
         let (class, _) = W::SOURCE;
         let stream = class.stream(partition);
         let mut puller = self.puller(partition);
-        let mut sampling = interval(Duration::from_secs(5));
-        sampling.set_missed_tick_behavior(MissedTickBehavior::Skip);
         info!(worker = W::NAME, stream, "pulling");
         loop {
             tokio::select! {
                 () = self.process.stop.wait() => break,
-                _ = sampling.tick() => self.stats.sample(W::NAME, &stream, puller.lag().await),
                 deliveries = puller.next() => {
                     let began = Instant::now();
                     self.settle(&deliveries).await;
@@ -208,6 +208,8 @@ impl<W: Worker> Station<W> {
 
     async fn handle(&self, deliveries: &[Delivery]) -> Result<(), Interrupted> {
         let (mut together, mut alone) = (Vec::new(), Vec::new());
+        let again = deliveries.iter().filter(|delivery| delivery.deliveries() > 1).count();
+        self.stats.count_redeliveries(W::NAME, again as u64);
         for delivery in deliveries {
             // What was in hand at repeated crashes is tried alone, so that the others get through.
             let suspect = delivery.deliveries() > u64::from(self.settings.deliveries_until_alone);

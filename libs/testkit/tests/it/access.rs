@@ -1,7 +1,8 @@
 //! Least privilege: each role may do what it needs, on the bus and in the database, and no more.
 
+use axum::http::StatusCode;
 use sqlx::{Connection, PgConnection};
-use tillstream_bus::PublishError;
+use tillstream_bus::{PublishError, topology::Lag};
 use tillstream_testkit::{NEXT_DOOR, SHOP, Shop};
 
 async fn may_publish(shop: &Shop, role: &str, subject: &str) -> bool {
@@ -36,6 +37,23 @@ async fn on_the_bus_a_role_may_publish_only_its_own_subjects() {
         futures_util::future::join_all(foreign.map(|(role, subject)| may_publish(&shop, role, subject))),
     );
     assert_eq!((own, foreign), (vec![true; 5], vec![false; 6]));
+}
+
+#[tokio::test]
+async fn on_the_bus_a_role_may_look_only_at_its_own_streams() {
+    let shop = Shop::open_idle().await;
+    let call = shop.selling(shop.ids.next(), &shop.basket(&[("tea", "1")])).header("prefer", "respond-async");
+    assert_eq!(call.send().await.status, StatusCode::ACCEPTED);
+    let lag = Lag { pending: 1, ..Lag::default() };
+    let oldest = async |role: &str| shop.bus_as(role).await.oldest_pending("COMMANDS_0", "cmd.sale.0", &lag).await;
+    let letters = async |role: &str| shop.bus_as(role).await.count_dead_letters().await;
+    let looks = tokio::join!(oldest("sales"), oldest("stock"), oldest("receipts"), oldest("edge"));
+    assert!(matches!(looks.0, Ok(Some(_))), "{looks:?}");
+    assert!(looks.1.is_ok(), "it takes adjustments from the same stream");
+    assert!(looks.2.is_err() && looks.3.is_err(), "{looks:?}");
+    let counts = tokio::join!(letters("sales"), letters("stock"), letters("receipts"), letters("edge"));
+    assert!(matches!(counts.0, Ok(0)), "{counts:?}");
+    assert!(counts.1.is_err() && counts.2.is_err() && counts.3.is_err());
 }
 
 async fn refused(url: &str, statement: &'static str) -> String {

@@ -11,3 +11,4 @@ mod redelivery;
 mod sales;
 mod stock;
 mod topology;
+mod watch;

@@ -14,6 +14,7 @@ fn envelope(shop: &Shop, kind: &str, body: Vec<u8>) -> Envelope {
         actor: "till-1".to_owned(),
         fingerprint: Some(ByteArray::new([1; 32])),
         at: shop.clock.now(),
+        origin: None,
         trace: None,
         reply: None,
         body: ByteBuf::from(body),

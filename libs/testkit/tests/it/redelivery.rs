@@ -73,6 +73,7 @@ impl Worker for Explosive {
     const NAME: &'static str = Sales::NAME;
     const SOURCE: (Class, &'static str) = Sales::SOURCE;
     const ANSWERS: Option<Stage> = Sales::ANSWERS;
+    const STAGE: Option<&'static str> = Sales::STAGE;
     type Message = Command;
     type State = State;
 

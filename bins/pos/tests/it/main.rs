@@ -8,6 +8,7 @@ mod drill;
 mod journal;
 mod logs;
 mod metrics;
+mod migrate;
 mod shop;
 mod stack;
 mod up;

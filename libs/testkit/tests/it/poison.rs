@@ -73,7 +73,11 @@ async fn an_event_of_a_later_version_is_kept_for_who_knows_it() {
     assert_eq!(workers, ["receipts", "stock"]);
     for (_, letter) in &letters {
         assert!(letter.reason.contains("sale.voided.v1") && letter.subject == subject, "{letter:?}");
-        assert_eq!(Batch::decode(&letter.payload).unwrap().envelopes, std::slice::from_ref(&later), "whole, to be sent again");
+        assert_eq!(
+            Batch::decode(&letter.payload).unwrap().envelopes,
+            std::slice::from_ref(&later),
+            "whole, to be sent again"
+        );
     }
 }
 

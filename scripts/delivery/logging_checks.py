@@ -288,7 +288,7 @@ def check_secrets(root):
     return problems
 
 
-SAMPLE = f"{SAMPLES}/ecs.ndjson"
+SAMPLE = f"{SAMPLES}/rare.ndjson"
 SEEDS = {
     "filebeat": [
         (f"{FILEBEAT}/filebeat.compose.yml", r"add_error_key: true", "add_error_key: false", "add_error_key must be set"),

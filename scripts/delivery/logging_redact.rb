@@ -1,5 +1,6 @@
-# Runs redact.rb as Logstash does, on lines with and without secrets. Usage: ruby logging_redact.rb path/to/redact.rb
-# Prints what is wrong, and ends with 1 if anything is.
+# Runs redact.rb as Logstash does, on lines with and without secrets. Usage: ruby logging_redact.rb redact.rb SAMPLE...
+# The lines of samples have no secrets, so they must come out as they went in. Prints what is wrong, and ends with 1 if
+# anything is.
 
 class Event
   def initialize(fields)
@@ -74,7 +75,9 @@ GONE.each do |text|
   problems << "left in: #{text}" if event.to_hash.to_s.match?(SECRETS)
   problems << "not tagged: #{text}" unless event.tags.include?("redacted")
 end
-KEPT.each do |text|
+samples = ARGV.drop(1).flat_map { |path| File.readlines(path, chomp: true) }
+problems << "there are no samples" if samples.empty?
+(KEPT + samples).each do |text|
   event = Event.new("message" => text)
   context.filter(event)
   problems << "changed: #{text} → #{event.get("message")}" unless event.get("message") == text && event.tags.empty?

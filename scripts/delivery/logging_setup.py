@@ -50,7 +50,7 @@ def run(root, answers=None, missing=None):
         url = f"http://127.0.0.1:{server.server_port}"
         process = subprocess.run(["sh", str(root / SETUP)], capture_output=True, text=True, timeout=60, env={
             **os.environ, "ELASTICSEARCH_URL": url, "KIBANA_URL": url, "FILES": str(root / LOGGING), "SECRETS": temp,
-            "WAIT_SECONDS": "2", "no_proxy": "127.0.0.1"})
+            "WAIT_SECONDS": "2", "TMPDIR": tempfile.gettempdir(), "no_proxy": "127.0.0.1"})
     server.shutdown()
     return process.returncode, process.stdout + process.stderr, server.got
 

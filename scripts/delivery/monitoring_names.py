@@ -16,6 +16,7 @@ GROUPS = {
     "node": ("node_",),
     "certificates": ("certmanager_", "probe_"),
 }
+OTHERS = f"{NAMES}/others.txt"
 # Names that are there only sometimes.
 SOMETIMES = {
     "pg_stat_archiver_last_archive_age": "only where something has been archived",
@@ -88,19 +89,19 @@ def check_against(root):
 
 
 SEEDS = [
-    (NAMES, r"\ntillstream_dead_letters\n", "\n", "tillstream_dead_letters is lacking"),
-    (NAMES, r"\npg_up\n", "\n", "pg_up is lacking"),
+    (f"{NAMES}/tillstream.txt", r"\ntillstream_dead_letters\n", "\n", "tillstream_dead_letters is lacking"),
+    (OTHERS, r"\npg_up\n", "\n", "pg_up is lacking"),
 ]
 
 
 def take_over(seen, shown):
-    """Writes metrics.txt: groups seen as they were seen, the others as they were. Of what others expose, only what is
-    used is listed."""
+    """Writes the list of others' metrics: groups seen as they were seen, the others as they were. What nobody uses is
+    not listed. Our own list is written by a test."""
     wanted = {name for _, name in used_names(ROOT)}
     listed = {name for name in known_names(ROOT) if group(name) not in shown or name in SOMETIMES}
-    listed |= {name for name in seen if group(name) == "tillstream" or name in wanted}
-    lines = (ROOT / NAMES).read_text().splitlines()
-    head = [line for line in lines[:next(i for i, line in enumerate(lines) if not line.startswith("#"))]]
-    parts = ["\n".join([f"# {key}", *sorted(name for name in listed if group(name) == key)]) for key in GROUPS]
-    (ROOT / NAMES).write_text("\n".join(head) + "\n\n" + "\n\n".join(parts) + "\n")
-    print(f"monitoring: {NAMES} written")
+    listed |= {name for name in seen if name in wanted}
+    head = (ROOT / OTHERS).read_text().partition("\n\n")[0]
+    parts = ["\n".join([f"# {key}", *sorted(name for name in listed if group(name) == key)])
+             for key in GROUPS if key != "tillstream"]
+    (ROOT / OTHERS).write_text("\n\n".join([head, *parts]) + "\n")
+    print(f"monitoring: {OTHERS} written")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import tempfile
@@ -72,9 +73,10 @@ def alertmanager_arguments(program, config, port, folder):
     return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", *arguments]
 
 
-def tool(*arguments, cwd=None):
+def tool(*arguments):
     """The lines that a tool complains with; none if it is content."""
-    run = subprocess.run(arguments, capture_output=True, text=True, cwd=cwd)
+    # promtool crashes where it cannot write into the folder for temporary files; Python has found one in which one can.
+    run = subprocess.run(arguments, capture_output=True, text=True, env=dict(os.environ, TMPDIR=tempfile.gettempdir()))
     if run.returncode == 0:
         return []
     lines = [line.strip() for line in (run.stdout + run.stderr).splitlines() if line.strip()]

@@ -20,6 +20,11 @@ output "hostname" {
   value       = module.entry.hostname
 }
 
+output "ssl_policy" {
+  description = "Name of the TLS policy, for the Gateway."
+  value       = module.entry.ssl_policy
+}
+
 output "dns_records" {
   description = "Records that the domain needs, if no zone was given."
   value       = module.entry.dns_records

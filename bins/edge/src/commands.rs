@@ -17,6 +17,7 @@ use tillstream_runtime::{
     Process,
     health::describe,
     metrics::{Metrics, SECONDS, level},
+    trace::Tracing,
 };
 use tokio::{task::JoinHandle, time::Instant};
 use tracing::error;
@@ -32,6 +33,7 @@ const CONTEXTS: [&str; 2] = ["sale", "stock"];
 pub(crate) struct Commands {
     lanes: HashMap<(&'static str, u16), Lane>,
     durable: Histogram,
+    tracing: Tracing,
     partitions: u16,
     reply_to: String,
     waiting: Arc<Waiting>,
@@ -87,7 +89,18 @@ impl Commands {
         );
         let durable = process.metrics.stage("durable");
         show_waiting(&process.metrics, &waiting);
-        Ok(Self { lanes, durable, partitions: bus.partitions(), reply_to, waiting, listening, watching, counted })
+        let tracing = process.tracing.clone();
+        Ok(Self {
+            lanes,
+            durable,
+            tracing,
+            partitions: bus.partitions(),
+            reply_to,
+            waiting,
+            listening,
+            watching,
+            counted,
+        })
     }
 
     /// Makes the command durable, then waits for its outcome until `deadline` at the latest.
@@ -127,6 +140,7 @@ impl Commands {
         let mut place = self.waiting.take();
         let reply = Reply { to: self.reply_to.clone(), ticket: place.ticket, stage: prefer.until };
         let kind = command.message.kind();
+        let mut sending = self.tracing.send(kind, command.trace.as_deref());
         let envelope = Envelope {
             id: command.id,
             kind: kind.to_owned(),
@@ -135,7 +149,7 @@ impl Commands {
             fingerprint: Some(ByteArray::new(command.fingerprint)),
             at: command.at,
             origin: None,
-            trace: command.trace,
+            trace: sending.traceparent().map(|trace| trace.to_string()).or(command.trace),
             reply: (!prefer.asynchronous).then_some(reply),
             body: ByteBuf::from(command.message.encode()),
         };
@@ -145,7 +159,12 @@ impl Commands {
             error!(kind, "no lane for this kind of command");
             return Err(Problem::Internal);
         };
-        lane.send(envelope).await.map_err(Problem::NotAccepted)?;
+        let sent = lane.send(envelope).await;
+        if sent.is_err() {
+            sending.fail("not stored");
+        }
+        drop(sending);
+        sent.map_err(Problem::NotAccepted)?;
         if context == "sale" {
             self.durable.observe(taken.elapsed().as_secs_f64());
         }

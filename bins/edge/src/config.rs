@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use tillstream_runtime::{
     Settings,
-    settings::{DatabaseSettings, ProcessSettings},
+    settings::{DatabaseSettings, ProcessSettings, TracingSettings},
 };
 
 /// All settings.
@@ -20,6 +20,7 @@ pub struct Config {
     pub(crate) http: HttpSettings,
     pub(crate) commands: CommandSettings,
     pub(crate) events: EventSettings,
+    pub(crate) tracing: TracingSettings,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,5 +65,9 @@ impl Settings for Config {
 
     fn health(&self) -> Option<&str> {
         self.process.listen.as_deref().or(Some(&self.listen))
+    }
+
+    fn tracing(&self) -> &TracingSettings {
+        &self.tracing
     }
 }

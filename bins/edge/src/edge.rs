@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
     pub(crate) observed: Observed,
+    /// Health and metrics are served by the process's own listener.
+    pub(crate) health_apart: bool,
 }
 
 impl std::fmt::Debug for Edge {
@@ -68,6 +70,7 @@ impl Edge {
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
             observed: Observed::new(&process.metrics),
+            health_apart: config.process.listen.is_some(),
         })))
     }
 

@@ -2,18 +2,22 @@
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::Response,
 };
 use prometheus::{HistogramVec, IntCounterVec};
-use tillstream_runtime::metrics::Metrics;
+use tillstream_runtime::{
+    metrics::Metrics,
+    trace::{Span, Traceparent},
+};
 use tokio::time::Instant;
-use tracing::{Instrument, error_span, info};
+use tracing::{Instrument, error_span, field::Empty, info};
 
 use crate::Edge;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What is measured of requests.
 #[derive(Debug)]
@@ -36,27 +40,59 @@ impl Observed {
     }
 }
 
-pub(crate) async fn observe(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&edge, &request);
-    let method = request.method().clone();
+    let method = known(request.method());
     // The pattern and not the path, so that there are as many series as routes.
     let route = request.extensions().get::<MatchedPath>().cloned();
-    // Whatever is logged on the way carries the request's id.
-    let span = error_span!("request", id = id.to_str().unwrap_or(""));
-    let mut response = next.run(request).instrument(span).await;
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    // Whatever is logged on the way carries the request's id.
+    let span = error_span!("request", http.request.id = id.to_str().unwrap_or(""), trace.id = Empty, span.id = Empty);
+    let mut traced = trace(&edge, method, route, &mut request, &span);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let status = response.status();
     let observed = &edge.0.observed;
-    observed.requests.with_label_values(&[method.as_str(), route, response.status().as_str()]).inc();
-    observed.seconds.with_label_values(&[method.as_str(), route]).observe(started.elapsed().as_secs_f64());
-    if response.status().is_server_error() {
-        info!(request_id = id.to_str().unwrap_or(""), %method, route, status = response.status().as_u16(), "request failed");
+    observed.requests.with_label_values(&[method, route, status.as_str()]).inc();
+    observed.seconds.with_label_values(&[method, route]).observe(started.elapsed().as_secs_f64());
+    traced.set("http.response.status_code", i64::from(status.as_u16()));
+    if status.is_server_error() {
+        traced.fail("server error");
+        span.in_scope(|| info!(method, route, status = status.as_u16(), "request failed"));
     }
     response.headers_mut().insert(REQUEST_ID, id);
     if edge.0.process.health.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// Begins the request's span, if its trace is recorded, and leaves it in the header `traceparent`, from where it goes
+/// into commands; what a client sent there that is none goes no further.
+fn trace(edge: &Edge, method: &str, route: &str, request: &mut Request, log: &tracing::Span) -> Span {
+    let headers = request.headers_mut();
+    let client = headers.remove(TRACEPARENT).and_then(|value| value.to_str().ok()?.parse::<Traceparent>().ok());
+    // Health checks and pages of documentation are no part of anybody's story.
+    let traced = if route.starts_with("/v1/") {
+        edge.0.process.tracing.request(method, route, client.as_ref())
+    } else {
+        Span::default()
+    };
+    let ours = traced.traceparent();
+    if let Some(known) = ours.or(client) {
+        log.record("trace.id", known.trace_id());
+        headers.insert(TRACEPARENT, HeaderValue::from_str(&known.to_string()).expect("it is plain ASCII"));
+    }
+    if let Some(ours) = ours {
+        log.record("span.id", ours.span_id());
+    }
+    traced
+}
+
+/// The method's name, one of a few, so that clients cannot make up series.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 /// The client's, if it is short and plain; otherwise a new one.

@@ -1,6 +1,12 @@
 //! Serving, from the first request to the last.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::{
@@ -30,10 +36,18 @@ use crate::{
 /// # Errors
 /// When a setting is unusable or the address can't be listened on.
 pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
+    // Until the API is served too: health may be asked elsewhere before.
+    let serving = Arc::new(AtomicBool::new(false));
+    let served = serving.clone();
+    process.health.check("api", true, move || {
+        let served = served.load(Ordering::Relaxed);
+        async move { if served { Ok(()) } else { Err("not served yet".to_owned()) } }
+    });
     let edge = Edge::open(&process, &config).await?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("listen on {} (setting listen)", config.listen))?;
+    serving.store(true, Ordering::Relaxed);
     info!(address = %config.listen, "serving");
     let drain = Duration::from_millis(config.http.drain_ms);
     let close = Stop::default();
@@ -76,12 +90,13 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(events::follow))
 }
 
-/// Everything that the edge serves.
+/// Everything that the edge serves to callers; health and metrics too, unless they have a listener of their own.
 pub fn router(edge: &Edge) -> Router {
     let (api, document) = routes().split_for_parts();
     let process = &edge.0.process;
+    let health = if edge.0.health_apart { Router::new() } else { process.health.routes(&process.metrics) };
     api.merge(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .merge(process.health.routes(&process.metrics))
+        .merge(health)
         .fallback(async || Problem::NoRoute(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Problem::NoRoute(StatusCode::METHOD_NOT_ALLOWED))
         .layer(cors(&edge.0.http.cors_origins))

@@ -20,9 +20,10 @@ use tillstream_domain::{
 };
 use tillstream_runtime::{
     Item, Process, Settings, Worker,
+    audit::{self as background, AuditSettings},
     health::describe,
     sample::{EVERY, every},
-    settings::{DatabaseSettings, ProcessSettings},
+    settings::{DatabaseSettings, ProcessSettings, TracingSettings},
     worker::{Station, WorkerSettings},
 };
 use tillstream_store::{
@@ -32,6 +33,8 @@ use tillstream_store::{
 use tokio::join;
 use tracing::warn;
 
+pub mod audit;
+
 /// Settings of this worker; see `settings.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +43,9 @@ pub struct Config {
     bus: tillstream_bus::Settings,
     database: DatabaseSettings,
     worker: WorkerSettings,
+    audit: AuditSettings,
     signing: SigningSettings,
+    tracing: TracingSettings,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,6 +60,10 @@ impl Settings for Config {
     fn process(&self) -> &ProcessSettings {
         &self.process
     }
+
+    fn tracing(&self) -> &TracingSettings {
+        &self.tracing
+    }
 }
 
 /// Works until the process stops.
@@ -64,9 +73,13 @@ impl Settings for Config {
 pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let key = read_key(&config.signing.key_file)?;
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
+    let public = key.verifying_key();
     let counting = count_receipts(process.clone(), pool.clone());
-    let station = Station::new(Receipts::new(key), process, bus, pool, config.worker);
-    join!(station.run(), counting);
+    let auditing = background::every(&process, "chain", config.audit, async |place| {
+        audit::look(&pool, &public, place, config.audit.slice).await
+    });
+    let station = Station::new(Receipts::new(key), process.clone(), bus, pool.clone(), config.worker);
+    join!(station.run(), counting, auditing);
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use tillstream_runtime::{
     health::describe,
     metrics::level,
     sample::{EVERY, every},
-    settings::{DatabaseSettings, ProcessSettings},
+    settings::{DatabaseSettings, ProcessSettings, TracingSettings},
     worker::{Station, WorkerSettings},
 };
 use tillstream_store::{Error, PgConnection, catalog};
@@ -33,6 +33,7 @@ pub struct Config {
     database: DatabaseSettings,
     worker: WorkerSettings,
     trim: TrimSettings,
+    tracing: TracingSettings,
 }
 
 #[derive(Debug, Deserialize)]
@@ -48,6 +49,10 @@ impl Settings for Config {
 
     fn process(&self) -> &ProcessSettings {
         &self.process
+    }
+
+    fn tracing(&self) -> &TracingSettings {
+        &self.tracing
     }
 }
 

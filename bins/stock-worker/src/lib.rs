@@ -1,6 +1,7 @@
 //! The stock worker: moves stock for sales, and adjusts it by hand.
 
 mod adjust;
+pub mod audit;
 mod deplete;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use tillstream_domain::{
 };
 use tillstream_runtime::{
     Process, Settings,
-    settings::{DatabaseSettings, ProcessSettings},
+    audit::{AuditSettings, every},
+    settings::{DatabaseSettings, ProcessSettings, TracingSettings},
     worker::{Station, WorkerSettings},
 };
 use tillstream_store::{
@@ -32,6 +34,8 @@ pub struct Config {
     bus: tillstream_bus::Settings,
     database: DatabaseSettings,
     worker: WorkerSettings,
+    audit: AuditSettings,
+    tracing: TracingSettings,
 }
 
 impl Settings for Config {
@@ -39,6 +43,10 @@ impl Settings for Config {
 
     fn process(&self) -> &ProcessSettings {
         &self.process
+    }
+
+    fn tracing(&self) -> &TracingSettings {
+        &self.tracing
     }
 }
 
@@ -49,8 +57,10 @@ impl Settings for Config {
 pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
     let depletion = Station::new(Depletion, process.clone(), bus.clone(), pool.clone(), config.worker.clone());
-    let adjustments = Station::new(Adjustments, process, bus, pool, config.worker);
-    tokio::join!(depletion.run(), adjustments.run());
+    let adjustments = Station::new(Adjustments, process.clone(), bus, pool.clone(), config.worker);
+    let auditing =
+        every(&process, "stock", config.audit, async |after| audit::look(&pool, after, config.audit.slice).await);
+    tokio::join!(depletion.run(), adjustments.run(), auditing);
     Ok(())
 }
 

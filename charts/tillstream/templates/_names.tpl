@@ -42,6 +42,15 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
+{{/* Labels of a part's pods: (list $ "edge"). Without versions, so that what does not change does not restart. */}}
+{{- define "tillstream.podLabels" -}}
+{{ include "tillstream.selector" . }}
+app.kubernetes.io/part-of: tillstream
+{{- with (index . 0).Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* An image of ours: (list $ "edge"). */}}
 {{- define "tillstream.image" -}}
 {{- $root := index . 0 -}}

@@ -36,7 +36,7 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "tillstream.labels" $part | nindent 8 }}
+        {{- include "tillstream.podLabels" $part | nindent 8 }}
         {{- with .values.podLabels }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

@@ -4,11 +4,13 @@
 //! previous receipt. Its hash is SHA-256 of that text; its signature is Ed25519 (RFC 8032) over the hash's 32 bytes.
 
 pub mod canonical;
+mod chain;
 mod content;
 pub mod journal;
 mod seal;
 mod text;
 
+pub use chain::verify_link;
 pub use content::{CodedRegister, Content, ContentLine, ContentPayment, NamedMerchant, NamedStore, VERSION};
 pub use seal::{Hash, KeyId, Signature, SigningKey, VerifyingKey};
 pub use text::{MIN_WIDTH, WIDTH, text};

@@ -87,11 +87,14 @@ impl Health {
     /// Makes every check: whether all that is needed holds, and what each said.
     pub async fn report(&self) -> (bool, BTreeMap<&'static str, String>) {
         let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut ready = !self.is_draining();
         let mut report = BTreeMap::new();
-        if !ready {
+        if self.is_draining() {
             report.insert("process", "stopping".to_owned());
+        } else if checks.is_empty() {
+            // What must hold is not known yet.
+            report.insert("process", "starting".to_owned());
         }
+        let mut ready = report.is_empty();
         for (name, (check, needed)) in checks {
             let result = bounded(check).await;
             ready &= result.is_ok() || !needed;

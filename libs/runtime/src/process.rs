@@ -1,6 +1,6 @@
 //! From the command line to a running process, and in good order to its end.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
@@ -11,13 +11,13 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tracing::{error, info};
-use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Clock, Health, Ids, Settings, Stop,
+    Clock, Health, Ids, Settings, Stop, logging,
     metrics::Metrics,
     probe, readiness, sample,
-    settings::{self, DatabaseSettings, LogFormat, ProcessSettings},
+    settings::{self, DatabaseSettings},
+    trace::Tracing,
 };
 
 /// What a binary's `run` is given.
@@ -33,6 +33,8 @@ pub struct Process {
     pub health: Health,
     /// What it counts.
     pub metrics: Metrics,
+    /// Where it records traces.
+    pub tracing: Tracing,
     /// When to stop.
     pub stop: Stop,
 }
@@ -81,9 +83,13 @@ where
     }
     match tokio::runtime::Runtime::new().context("start the asynchronous runtime").and_then(|tokio| {
         let settings = settings()?;
-        log_to_stdout(settings.process());
+        logging::start(name, settings.process());
         info!(name, version = env!("CARGO_PKG_VERSION"), ?settings, "starting");
-        tokio.block_on(serve(name, settings, run))
+        let served = tokio.block_on(serve(name, settings, run));
+        if let Err(failure) = &served {
+            error!(error = format!("{failure:#}"), "ended by a failure");
+        }
+        served
     }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -104,6 +110,7 @@ where
         ids: Ids::random(),
         health: Health::default(),
         metrics: Metrics::of_process(),
+        tracing: Tracing::start(name, settings.tracing())?,
         stop: Stop::default(),
     };
     stop_on_signal(&process)?;
@@ -119,7 +126,10 @@ where
         });
     }
     tokio::spawn(readiness::watch(process.health.clone(), process.stop.clone()));
-    run(process, settings).await?;
+    let tracing = process.tracing.clone();
+    let ran = run(process, settings).await;
+    tracing.stop().await;
+    ran?;
     info!(name, "stopped");
     Ok(())
 }
@@ -138,21 +148,6 @@ fn stop_on_signal(process: &Process) -> anyhow::Result<()> {
         process.stop.now();
     });
     Ok(())
-}
-
-/// Writes log lines to standard output from now on.
-pub fn log_to_stdout(settings: &ProcessSettings) {
-    let filter = EnvFilter::try_new(&settings.log_filter).unwrap_or_else(|error| {
-        eprintln!("log_filter {:?} cannot be read ({error}); using info", settings.log_filter);
-        EnvFilter::new("info")
-    });
-    let ansi = std::io::stdout().is_terminal();
-    // When who reads the log has gone, there is nobody to complain to: without this, complaining panics.
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).log_internal_errors(false);
-    match settings.log_format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-    }
 }
 
 impl Process {

@@ -17,6 +17,9 @@ pub trait Settings: DeserializeOwned + std::fmt::Debug + Send + 'static {
     /// The part that every binary has.
     fn process(&self) -> &ProcessSettings;
 
+    /// Where traces go.
+    fn tracing(&self) -> &TracingSettings;
+
     /// Where `/readyz` is served.
     fn health(&self) -> Option<&str> {
         self.process().listen.as_deref()
@@ -27,8 +30,8 @@ pub trait Settings: DeserializeOwned + std::fmt::Debug + Send + 'static {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessSettings {
-    /// Where `/livez`, `/readyz` and `/metrics` are served, for example `127.0.0.1:9101`. The edge serves them beside its
-    /// own routes and has none.
+    /// Where `/livez`, `/readyz` and `/metrics` are served, for example `127.0.0.1:9101`. Without it the edge serves them
+    /// beside its own routes, and a worker does not.
     pub listen: Option<String>,
     /// How log lines look.
     pub log_format: LogFormat,
@@ -42,8 +45,18 @@ pub struct ProcessSettings {
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object per line.
+    /// One JSON object per line, in the Elastic Common Schema.
     Json,
+}
+
+/// Where traces go (OpenTelemetry).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracingSettings {
+    /// The base URL of a collector that takes OTLP over HTTP, for example `http://127.0.0.1:4318`; empty: nowhere.
+    pub endpoint: String,
+    /// Of traces that begin here, this share is recorded, 0.0 to 1.0.
+    pub sample_ratio: f64,
 }
 
 /// How PostgreSQL is reached.

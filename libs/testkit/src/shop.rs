@@ -17,7 +17,8 @@ use tillstream_receipts_worker::Receipts;
 use tillstream_runtime::{
     Clock, Health, Ids, Process, Stop, Worker,
     metrics::Metrics,
-    settings,
+    settings::{self, TracingSettings},
+    trace::Tracing,
     worker::{PullSettings, Station, WorkerSettings},
 };
 use tillstream_sales_worker::Sales;
@@ -43,11 +44,13 @@ pub struct ShopOptions {
     pub edge: String,
     /// Partitions.
     pub partitions: u16,
+    /// Where traces go, if anywhere: the base URL of a collector. Then every trace is recorded.
+    pub collector: String,
 }
 
 impl Default for ShopOptions {
     fn default() -> Self {
-        Self { working: true, limits: Limits::default(), edge: String::new(), partitions: 1 }
+        Self { working: true, limits: Limits::default(), edge: String::new(), partitions: 1, collector: String::new() }
     }
 }
 
@@ -71,6 +74,7 @@ pub struct Shop {
     nats: Option<Child>,
     edge: Edge,
     folder: Arc<TempDir>,
+    tracings: Vec<Tracing>,
     workers: Option<(Process, Vec<JoinHandle<()>>)>,
 }
 
@@ -109,7 +113,7 @@ impl Shop {
                 .expect("the fixture can be planted");
         }
         drop(conn);
-        let process = process(&clock, &ids, Stop::default());
+        let process = traced("edge", &process(&clock, &ids, Stop::default()), &options.collector);
         let edge = open_edge(&process, &folder, &database, &server, &options).await;
         let working = options.working;
         let mut shop = Self {
@@ -124,6 +128,7 @@ impl Shop {
             nats: Some(nats),
             edge,
             folder,
+            tracings: vec![process.tracing],
             workers: None,
         };
         if working {
@@ -140,7 +145,9 @@ impl Shop {
     /// Another edge on the same system, as after a restart.
     pub async fn restart_edge(&mut self) {
         let process = process(&self.clock, &self.ids, Stop::default());
+        let process = traced("edge", &process, &self.options.collector);
         self.edge = open_edge(&process, &self.folder, &self.database, &self.server, &self.options).await;
+        self.tracings.push(process.tracing);
     }
 
     /// A token for a caller of `merchant`, good for an hour.
@@ -183,11 +190,14 @@ impl Shop {
     /// Lets the workers work from now on.
     pub async fn start_workers(&mut self) {
         let process = process(&self.clock, &self.ids, Stop::default());
+        let [sales, stock, issuer] = ["sales-worker", "stock-worker", "receipts-worker"]
+            .map(|name| traced(name, &process, &self.options.collector));
+        self.tracings.extend([&sales, &stock, &issuer].map(|process| process.tracing.clone()));
         let tasks = vec![
-            tokio::spawn(self.station(Sales, &process).await.run()),
-            tokio::spawn(self.station(Depletion, &process).await.run()),
-            tokio::spawn(self.station(Adjustments, &process).await.run()),
-            tokio::spawn(self.station(receipts(), &process).await.run()),
+            tokio::spawn(self.station(Sales, &sales).await.run()),
+            tokio::spawn(self.station(Depletion, &stock).await.run()),
+            tokio::spawn(self.station(Adjustments, &stock).await.run()),
+            tokio::spawn(self.station(receipts(), &issuer).await.run()),
         ];
         self.workers = Some((process, tasks));
     }
@@ -211,9 +221,24 @@ impl Shop {
     /// When none work.
     pub async fn workers_metrics(&self) -> String {
         let (process, _) = self.workers.as_ref().expect("the workers work");
-        let body = process.metrics.render().into_response().into_body();
+        Self::text(&process.metrics).await
+    }
+
+    /// Metrics, as who scrapes them reads them.
+    ///
+    /// # Panics
+    /// When they are not UTF-8.
+    pub async fn text(metrics: &Metrics) -> String {
+        let body = metrics.render().into_response().into_body();
         let bytes = body.collect().await.expect("it is in memory").to_bytes();
         String::from_utf8(bytes.to_vec()).expect("metrics are UTF-8")
+    }
+
+    /// Sends the collector what is left. Afterwards nothing is traced any more.
+    pub async fn stop_tracing(&mut self) {
+        for tracing in self.tracings.drain(..) {
+            tracing.stop().await;
+        }
     }
 
     /// Waits until nothing is pending: lets idle workers work until then, or gives working ones the time.
@@ -324,8 +349,16 @@ fn process(clock: &Clock, ids: &Ids, stop: Stop) -> Process {
         ids: ids.clone(),
         health: Health::default(),
         metrics: Metrics::default(),
+        tracing: Tracing::default(),
         stop,
     }
+}
+
+/// The same process under the name of a binary, whose traces go to `collector`.
+fn traced(name: &'static str, process: &Process, collector: &str) -> Process {
+    let settings = TracingSettings { endpoint: collector.to_owned(), sample_ratio: 1.0 };
+    let tracing = Tracing::start(name, &settings).expect("the test's collector has an address");
+    Process { name, tracing, ..process.clone() }
 }
 
 fn bus_settings(server: &nats::Server, role: &str, partitions: u16) -> tillstream_bus::Settings {

@@ -318,13 +318,24 @@ def kibana_as_root(documents):
 
 @mistake("logging_is_contained", "default, logging elsewhere")
 def a_filebeat_that_sends_elsewhere(documents):
-    one(documents, "Beat")["spec"]["config"]["output.logstash"]["hosts"] = ["logstash:5044"]
+    container = one(documents, "Beat")["spec"]["daemonSet"]["podTemplate"]["spec"]["containers"][0]
+    next(entry for entry in container["env"] if entry["name"] == "LOGSTASH_HOST")["value"] = "logstash:5044"
+
+
+@mistake("logging_is_contained", "default, logging")
+def a_filebeat_that_reads_secrets(documents):
+    one(documents, "ClusterRole")["rules"][0]["resources"].append("secrets")
 
 
 @mistake("logging_is_contained", "default, logging elsewhere")
 def logging_without_policies(documents):
     for found in [found for found in documents if found["metadata"].get("namespace") == "logs" and found["kind"] == "NetworkPolicy"]:
         documents.remove(found)
+
+
+@mistake("scripts_parse", "default, logging")
+def a_script_that_does_not_end(documents):
+    next(found for found in documents if "setup.sh" in found.get("data", {}))["data"]["setup.sh"] += "\nif true; then\n"
 
 
 @mistake("kubernetes", PLAIN)
@@ -352,13 +363,32 @@ def a_field_that_the_operator_does_not_know(documents):
     one(documents, "ServiceMonitor")["spec"]["endpoints"][0]["scrape_interval"] = "1s"
 
 
+@mistake("custom_resources", MONITORED)
+def a_rule_without_expression(documents):
+    del one(documents, "PrometheusRule")["spec"]["groups"][0]["rules"][0]["expr"]
+
+
+@mistake("monitors", MONITORED)
+def a_rule_that_prometheus_does_not_find(documents):
+    del one(documents, "PrometheusRule")["metadata"]["labels"]["release"]
+
+
+@mistake("monitors", MONITORED)
+def a_dashboard_that_grafana_does_not_find(documents):
+    del next(found for found in documents if "-dashboard-" in found["metadata"]["name"])["metadata"]["labels"]["board"]
+
+
 def run(renderings):
     """Yields what was not found. `renderings` has the sound ones by name."""
     checks = {**policies.POLICIES, "kubernetes": validators.kubernetes, "custom_resources": validators.custom_resources}
     for check, rendering, change in MISTAKES:
         sound = renderings[rendering]
         documents = copy.deepcopy(sound.documents)
-        change(documents)
+        try:
+            change(documents)
+        except StopIteration:
+            yield f"the mistake `{change.__name__}` finds nothing to spoil in {rendering}"
+            continue
         if not list(checks[check](sound.altered(documents))):
             yield f"the mistake `{change.__name__}` is not found by {check}"
     for check in checks.keys() - {check for check, _, _ in MISTAKES}:

@@ -29,7 +29,7 @@ def check(release, folder):
 
 # A kind, and a change of its spec that its model must find.
 MISTAKES = {
-    "HTTPRoute": lambda spec: spec["rules"][-1]["matches"][0]["path"].update(type="Prefix"),
+    "HTTPRoute": lambda spec: spec["rules"][0]["filters"][0].update(type="Redirect"),
     "Gateway": lambda spec: spec["listeners"][0].update(port="http"),
     "HealthCheckPolicy": lambda spec: spec["default"]["config"]["httpHealthCheck"].update(portSpecification="FIXED"),
     "GCPBackendPolicy": lambda spec: spec["default"].update(timeoutSec="1h"),

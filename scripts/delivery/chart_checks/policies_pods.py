@@ -154,10 +154,11 @@ def logging_is_contained(release):
         template = template(document["spec"])
         spec, labels = template["spec"], template["metadata"]["labels"]
         pod = spec.get("securityContext", {})
-        if spec.get("automountServiceAccountToken") is not False or pod.get("seccompProfile") != {"type": "RuntimeDefault"}:
+        if spec.get("automountServiceAccountToken") is not (part == "filebeat") or pod.get("seccompProfile") != {"type": "RuntimeDefault"}:
             yield f"{title(document)} mounts a token, or is not confined by seccomp"
-        if (part == "filebeat") != (pod.get("runAsNonRoot") is not True) or (part == "filebeat") != ("volumes" in spec):
-            yield f"{title(document)} runs as root or mounts volumes, and need not"
+        host = any("hostPath" in volume for volume in spec.get("volumes", []))
+        if (part == "filebeat") != (pod.get("runAsNonRoot") is not True) or (part == "filebeat") != host:
+            yield f"{title(document)} runs as root or mounts folders of the node, and need not"
         for mount in spec["containers"][0].get("volumeMounts", []):
             if not mount.get("readOnly"):
                 yield f"{title(document)} may write to the node"
@@ -171,9 +172,15 @@ def logging_is_contained(release):
               and found["spec"]["podSelector"]["matchLabels"].items() <= labels.items()]
         if release.values["networkPolicies"]["enabled"] and not on:
             yield f"{title(document)} has no network policy in its namespace"
+    for role in release.of("Role", "ClusterRole"):
+        for rule in role["rules"]:
+            if not set(rule["verbs"]) <= {"get", "list", "watch"} or not set(rule["resources"]) <= {"pods", "nodes", "namespaces"}:
+                yield f"{title(role)} may do more than Filebeat needs"
     for beat in release.of("Beat"):
-        host = beat["spec"]["config"]["output.logstash"]["hosts"][0].split(":")[0]
+        environment = {entry["name"]: entry.get("value") for entry in beat["spec"]["daemonSet"]["podTemplate"]["spec"]["containers"][0]["env"]}
         for logstash in release.of("Logstash"):
-            wanted = f"{logstash['metadata']['name']}-ls-beats.{logstash['metadata']['namespace']}.svc"
-            if host != wanted:
-                yield f"{title(beat)} sends to {host} and not to {wanted}"
+            wanted = f"{logstash['metadata']['name']}-ls-beats.{logstash['metadata']['namespace']}.svc:5044"
+            if environment.get("LOGSTASH_HOST") != wanted:
+                yield f"{title(beat)} does not send to {wanted}"
+            if logstash["spec"]["pipelines"][0]["config.string"].count("output {") != 1 or not beat["spec"]["config"]:
+                yield f"{title(logstash)} or {title(beat)} is not configured as files/logging has it"

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import subprocess
 
 from .policies import policy
 from .rendering import component, title
@@ -19,6 +20,11 @@ def keys_of_secrets(release):
                  values["postgresql"]["auth"]["existingSecret"], values["postgresql"]["external"]["caSecret"]):
         if name:
             there[name] = None
+    # Elastic's operator makes these.
+    for found in release.of("Elasticsearch"):
+        there |= {f"{found['metadata']['name']}-es-{name}": None for name in ("elastic-user", "http-certs-public")}
+    for found in release.of("Kibana"):
+        there[f"{found['metadata']['name']}-kb-http-certs-public"] = None
     return there
 
 
@@ -65,7 +71,8 @@ def least_secrets(release):
         extra = {"edge": {"tokens.ed25519"}, "receipts": {"receipts.ed25519"}, "smoke": {"tokens.ed25519", "token"},
                  "nats": {f"nats-{name}" for name in ("edge", "sales", "stock", "receipts", "operator")},
                  "setup": {"nats-operator"} | {f"postgres-{name}" for name in ("owner", "edge", "sales", "stock", "receipts")},
-                 "postgresql": {"postgres-owner"}, "postgresql-exporter": {"postgres-edge"}}.get(role, set())
+                 "postgresql": {"postgres-owner"}, "postgresql-exporter": {"postgres-edge"},
+                 "logging-setup": {"elastic", "ca.crt"}}.get(role, set())
         for volume in spec.get("volumes", []):
             for kind, _, keys in sources(volume):
                 if kind == "Secret" and volume["name"] != "postgres-ca" and keys - mine - extra:
@@ -177,12 +184,22 @@ def unique(release):
         if key in seen:
             yield f"{title(document)} is there twice"
         seen.add(key)
-        if len(document["metadata"]["name"]) > 63 - (11 if document["kind"] in ("StatefulSet", "Job") else 0):
+        if len(document["metadata"]["name"]) > 63 - (11 if document["kind"] == "StatefulSet" else 0):
             yield f"{title(document)}: its name is too long for labels of its pods"
-        if document["metadata"].get("namespace", "shop") != "shop" and component(document) != "logging":
+        if document["metadata"].get("namespace", "shop") != "shop" and not component(document).startswith("logging"):
             yield f"{title(document)} is in another namespace"
         labels = document["metadata"].get("labels", {})
         if not {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"} <= set(labels):
             yield f"{title(document)} has not the common labels"
         if not release.values["commonLabels"].items() <= labels.items():
             yield f"{title(document)} has not the labels that are given for all"
+
+
+@policy
+def scripts_parse(release):
+    for document in release.of("ConfigMap"):
+        for file, text in document.get("data", {}).items():
+            if file.endswith(".sh"):
+                run = subprocess.run(["sh", "-n"], input=text, text=True, capture_output=True)
+                if run.returncode != 0:
+                    yield f"{title(document)}: {file}: {run.stderr.strip()}"

@@ -4,10 +4,12 @@ import copy
 import itertools
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import tools
 
+PROGRAMS_AT_ONCE = 4
 NAMESPACE = "shop"
 RELEASE = "tillstream"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -145,6 +147,7 @@ def title(document):
 class Helm:
     def __init__(self, yaml):
         self.yaml = yaml
+        self.loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         self.program = tools.helm() / "helm"
         self.defaults = self.load(tools.CHART / "values.yaml")
 
@@ -170,16 +173,16 @@ class Helm:
         everything = self.defaults
         for file in files:
             everything = merged(everything, self.load(Path(chart) / file))
-        documents = [document for document in self.yaml.safe_load_all(text) if document]
+        documents = [document for document in self.yaml.load_all(text, Loader=self.loader) if document]
         return Release(name, merged(everything, values), documents)
 
     def all(self, quick):
         """Every profile in every variation; with `quick` every profile, and the variations of the first."""
-        for profile, (files, given) in PROFILES.items():
-            for variation, values in VARIATIONS.items():
-                if quick and profile != "default" and variation != "plain":
-                    continue
-                yield self.template(f"{profile}, {variation}", files, merged(given, values))
+        wanted = [(f"{profile}, {variation}", files, merged(given, values), ())
+                  for profile, (files, given) in PROFILES.items() for variation, values in VARIATIONS.items()
+                  if not quick or profile == "default" or variation == "plain"]
         files, given = PROFILES["production"]
         outside = merged(merged(given, VARIATIONS["nats external"]), VARIATIONS["postgresql external"])
-        yield self.template("production, upgrade with servers outside", files, outside, "--is-upgrade")
+        wanted.append(("production, upgrade with servers outside", files, outside, ("--is-upgrade",)))
+        with ThreadPoolExecutor(PROGRAMS_AT_ONCE) as pool:
+            yield from pool.map(lambda one: self.template(one[0], one[1], one[2], *one[3]), wanted)

@@ -36,6 +36,6 @@ def keys(table, path=()):
 
 
 def settings(binary):
-    """The settings that a binary knows; its sample has all of them."""
+    """The settings that a binary knows. Its sample has all of them; one without a default is a comment there."""
     text = (tools.ROOT / "bins" / binary / "settings.toml").read_text()
-    return set(keys(tomllib.loads(text)))
+    return set(keys(tomllib.loads(re.sub(r"^# ?(\w+ = .+)$", r"\1", text, flags=re.MULTILINE))))

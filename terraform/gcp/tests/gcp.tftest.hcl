@@ -30,6 +30,10 @@ run "the_pipeline_finds_what_it_needs" {
     error_message = "registry and cluster must be those that were made"
   }
   assert {
+    condition     = output.ssl_policy == "tillstream"
+    error_message = "the Gateway needs the policy that refuses old TLS"
+  }
+  assert {
     condition     = length(output.secret_ids) == 14
     error_message = "every secret must have a place"
   }

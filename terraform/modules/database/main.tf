@@ -80,10 +80,6 @@ locals {
     max_connections = tostring(var.max_connections)
     # A transaction that a dead client left open would keep its rows locked and old versions alive.
     idle_in_transaction_session_timeout = "60000"
-    statement_timeout                   = "60000"
-    lock_timeout                        = "30000"
-    # Passwords are checked without being sent.
-    password_encryption = "scram-sha-256"
     # What an operator asks for first when something is slow or odd.
     log_checkpoints            = "on"
     log_connections            = "on"

@@ -19,7 +19,12 @@ pub(crate) enum Command {
     /// Make the secrets that are missing in a folder; what is there stays as it is
     Init(Init),
     /// Print who may do what on NATS, as the `authorization` block of its configuration
-    Authorization(Folder),
+    Authorization {
+        #[command(flatten)]
+        folder: Folder,
+        #[command(flatten)]
+        to: To,
+    },
     /// Print the public half of a key
     Public(Public),
 }
@@ -52,6 +57,26 @@ pub(crate) struct Public {
     /// The key: 32 bytes as 64 hexadecimal digits
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    #[command(flatten)]
+    to: To,
+}
+
+/// Where a text goes. The images have no shell that could redirect output.
+#[derive(Debug, Args)]
+pub(crate) struct To {
+    /// Write it into this file, which whoever is let into its folder may read [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl To {
+    fn put(&self, text: &str) -> anyhow::Result<()> {
+        match &self.out {
+            Some(file) => put(text, file)?,
+            None => out!("{}", text.trim_end()),
+        }
+        Ok(())
+    }
 }
 
 /// Secrets for one reader.
@@ -64,10 +89,10 @@ struct Copy {
 pub(crate) fn command(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Init(options) => init(options)?,
-        Command::Authorization(Folder { dir, partitions }) => {
-            out!("{}", super::authorization(dir, *partitions)?.trim_end());
+        Command::Authorization { folder: Folder { dir, partitions }, to } => {
+            to.put(&super::authorization(dir, *partitions)?)?;
         }
-        Command::Public(Public { key }) => out!("{}", super::public_half(key)?.trim_end()),
+        Command::Public(Public { key, to }) => to.put(&super::public_half(key)?)?,
     }
     Ok(())
 }
@@ -90,10 +115,14 @@ fn init(Init { folder: Folder { dir, partitions }, copy }: &Init) -> anyhow::Res
 /// Copies a secret for a reader who may run as another user. The folder decides who that is.
 fn hand_over(from: &Path, to: &Path) -> anyhow::Result<()> {
     let text = fs::read_to_string(from).with_context(|| format!("read {}", from.display()))?;
+    put(&text, to)
+}
+
+fn put(text: &str, to: &Path) -> anyhow::Result<()> {
     if fs::read_to_string(to).is_ok_and(|found| found == text) {
         return Ok(());
     }
-    crate::folder::write_private(to, &text)?;
+    crate::folder::write_private(to, text)?;
     fs::set_permissions(to, Permissions::from_mode(0o444)).with_context(|| format!("open {}", to.display()))
 }
 

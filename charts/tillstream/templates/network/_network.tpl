@@ -1,3 +1,17 @@
+{{/* The cluster's DNS. */}}
+{{- define "tillstream.network.dns" -}}
+{{- $dns := .Values.networkPolicies.dns -}}
+{{- range $dns.pods }}
+- namespaceSelector:
+    matchLabels: {kubernetes.io/metadata.name: {{ $dns.namespace }}}
+  podSelector:
+    matchLabels: {{- toYaml . | nindent 6 }}
+{{- end }}
+{{- range $dns.cidrs }}
+- ipBlock: {cidr: {{ . }}}
+{{- end }}
+{{- end -}}
+
 {{/* Who may call the API: load balancers and gateways, by address or namespace. */}}
 {{- define "tillstream.network.public" -}}
 {{- range .Values.networkPolicies.public.cidrs }}

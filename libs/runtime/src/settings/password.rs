@@ -109,7 +109,7 @@ mod tests {
     use serde::Deserialize;
     use tempfile::TempDir;
 
-    use super::super::{DatabaseSettings, ProcessSettings, Settings, load};
+    use super::super::{DatabaseSettings, ProcessSettings, Settings, TracingSettings, load};
 
     use super::*;
 
@@ -119,6 +119,7 @@ mod tests {
         process: ProcessSettings,
         bus: tillstream_bus::Settings,
         database: DatabaseSettings,
+        tracing: TracingSettings,
     }
 
     impl Settings for Sample {
@@ -137,7 +138,14 @@ mod tests {
             password_file = ""
             max_connections = 1
             acquire_timeout_ms = 1
+            [tracing]
+            endpoint = ""
+            sample_ratio = 0.0
         "#;
+
+        fn tracing(&self) -> &TracingSettings {
+            &self.tracing
+        }
 
         fn process(&self) -> &ProcessSettings {
             &self.process

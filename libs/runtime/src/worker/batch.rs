@@ -8,7 +8,7 @@ use tillstream_contract::{Answer, Envelope, Outcome, Reply, Verdict};
 use tillstream_store::{Error, Fault, inbox};
 use tracing::warn;
 
-use super::{Interrupted, Item, Pause, Station, Worker};
+use super::{Interrupted, Item, Pause, Station, Worker, traced::Traced};
 use crate::health::describe;
 
 /// Conflicts in a row after which a batch is tried message by message.
@@ -76,8 +76,11 @@ impl<W: Worker> Station<W> {
         }
         if !order.is_empty() {
             let now = self.process.clock.now();
+            let traced = Traced::begin(&self.process.tracing, W::NAME, &order);
             let mut state = self.worker.load(&mut tx, &order).await?;
-            let outcomes: Vec<Outcome> = order.iter().map(|item| self.worker.decide(&mut state, item, now)).collect();
+            let mut outcomes: Vec<Outcome> =
+                order.iter().map(|item| self.worker.decide(&mut state, item, now)).collect();
+            traced.stamp(&mut outcomes);
             if let Some(event) =
                 outcomes.iter().flat_map(Outcome::events).find(|event| event.size_bytes() > MAX_ENVELOPE_BYTES)
             {
@@ -92,6 +95,7 @@ impl<W: Worker> Station<W> {
             inbox::record(&mut tx, W::NAME, &decided, now).await?;
             self.worker.save(&mut tx, state, now).await?;
             tx.commit().await?;
+            traced.committed(&outcomes);
             self.stats.batches.observe(f64::from(u32::try_from(order.len()).unwrap_or(u32::MAX)));
             let accepted = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count();
             self.stats.reached(&order, self.process.clock.now());

@@ -7,6 +7,7 @@ mod sample;
 mod settings;
 mod solo;
 mod stats;
+mod traced;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,15 +1,23 @@
 //! Messages tried alone, so that a poisoned one harms only itself.
 
 use tillstream_store::{Error, inbox};
-use tracing::warn;
+use tracing::{Instrument, error_span, field::Empty, warn};
 
 use super::{Interrupted, Item, Pause, Station, Worker};
-use crate::health::describe;
+use crate::{health::describe, trace::Traceparent};
 
 impl<W: Worker> Station<W> {
     /// Tries a message alone until it is decided or set aside. Attempts are counted in the database before they are made,
     /// so that an attempt that kills the worker counts too.
     pub(super) async fn alone(&self, item: Item<W::Message>) -> Result<(), Interrupted> {
+        let span = error_span!("message", id = %item.envelope.id, trace.id = Empty);
+        if let Some(Ok(trace)) = item.envelope.trace.as_deref().map(str::parse::<Traceparent>) {
+            span.record("trace.id", trace.trace_id());
+        }
+        self.try_alone(item).instrument(span).await
+    }
+
+    async fn try_alone(&self, item: Item<W::Message>) -> Result<(), Interrupted> {
         let mut reason = None;
         loop {
             let mut pause = Pause::default();
@@ -31,7 +39,7 @@ impl<W: Worker> Station<W> {
                     break;
                 }
                 Err(failure) => {
-                    warn!(worker = W::NAME, id = %item.envelope.id, attempts, failure, "message failed alone");
+                    warn!(worker = W::NAME, attempts, failure, "message failed alone");
                     reason = Some(failure);
                 }
             }

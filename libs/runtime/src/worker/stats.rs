@@ -41,6 +41,11 @@ pub(super) struct ConsumerStats {
 impl Stats {
     pub(super) fn of<W: Worker>(metrics: &Metrics) -> Self {
         let shared = metrics.shared(Shared::new);
+        // What has never happened is 0, not unknown.
+        for outcome in ["accepted", "rejected", "repeated", "conflict", "dead"] {
+            shared.messages.with_label_values(&[W::NAME, outcome]);
+        }
+        shared.redeliveries.with_label_values(&[W::NAME]);
         Self {
             batches: shared.batches.clone(),
             committing: shared.committing.clone(),

@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod audit;
 mod bad_input;
 mod events;
+mod migrations;
 mod outages;
 mod poison;
 mod redelivery;
 mod sales;
 mod stock;
 mod topology;
+mod traces;
 mod watch;

@@ -1,0 +1,231 @@
+//! Log lines of real processes, as who collects them reads them, and the edge's own listener for health and metrics.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use tillstream_domain::time::Timestamp;
+use tillstream_servers::free_port;
+
+use crate::shop::{Running, Shop, pos};
+
+/// How the sample comes to be, by which the index template is checked.
+const SAMPLE: &str = "charts/tillstream/files/logging/samples/ecs.ndjson";
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// A part that logs in JSON, beside those of a `pos up`.
+struct Part {
+    process: Child,
+    log: PathBuf,
+    url: String,
+    admin: String,
+}
+
+impl Part {
+    /// Starts another of `role` with the settings of the one that runs, but for where it listens.
+    fn start(shop: &Shop, role: &str, listen: Option<&str>) -> Self {
+        let settings = fs::read_to_string(shop.data().join(format!("run/{role}.toml"))).unwrap();
+        let mut settings: toml::Table = settings.parse().unwrap();
+        let [url, admin] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
+        let url = listen.map_or(url, str::to_owned);
+        if role == "edge" {
+            settings.insert("listen".to_owned(), url.clone().into());
+        }
+        let process = settings["process"].as_table_mut().unwrap();
+        process.insert("listen".to_owned(), admin.clone().into());
+        process.insert("log_format".to_owned(), "json".into());
+        let (config, log) = (shop.path(&format!("{role}.toml")), shop.path(&format!("{role}.ndjson")));
+        fs::write(&config, toml::to_string(&settings).unwrap()).unwrap();
+        let output = File::options().create(true).append(true).open(&log).unwrap();
+        let process = pos().args(["run", role, "--config"]).arg(&config).stdout(output).stderr(Stdio::null()).spawn();
+        Self { process: process.unwrap(), log, url: format!("http://{url}"), admin: format!("http://{admin}") }
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Waits until a line says so.
+    fn until(&self, message: &str) {
+        let until = Instant::now() + Duration::from_mins(1);
+        while !lines(&self.text()).iter().any(|line| line["message"] == message) {
+            assert!(Instant::now() < until, "never: {message} in {}", self.text());
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Asks it to stop, and returns its exit code.
+    fn stop(&mut self) -> Option<i32> {
+        kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM).unwrap();
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            self.process.kill().unwrap();
+            self.process.wait().unwrap();
+        }
+    }
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// The status with which a URL answers; 0 if nothing does.
+fn status(url: &str, headers: &[&str]) -> u16 {
+    let headers = headers.iter().flat_map(|header| ["-H", header]);
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "-o", "/dev/null", "-w", "%{http_code}"]).args(headers).arg(url);
+    String::from_utf8(curl.output().unwrap().stdout).unwrap().parse().unwrap_or(0)
+}
+
+/// What a line must have, and of which type; whatever else it has must be ours or one of the optional fields.
+fn check(line: &Value) -> Result<(), String> {
+    const TEXTS: [&str; 8] = [
+        "log.level",
+        "message",
+        "ecs.version",
+        "service.name",
+        "service.version",
+        "service.node.name",
+        "event.dataset",
+        "log.logger",
+    ];
+    const OPTIONAL: [&str; 5] = ["trace.id", "span.id", "http.request.id", "error.message", "error.type"];
+    let fields = line.as_object().ok_or("it is no object")?;
+    let at = fields.get("@timestamp").and_then(Value::as_str).ok_or("it has no @timestamp")?;
+    at.parse::<Timestamp>().map_err(|error| format!("@timestamp: {error}"))?;
+    for name in TEXTS {
+        fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(format!("it has no {name}"))?;
+    }
+    for (name, value) in fields {
+        let fine = match name.as_str() {
+            "tillstream" => value.as_object().is_some_and(|own| own.values().all(|value| !value.is_object())),
+            name => name == "@timestamp" || value.is_string() && (TEXTS.contains(&name) || OPTIONAL.contains(&name)),
+        };
+        if !fine {
+            return Err(format!("{name} is not of the schema, or not of its type"));
+        }
+    }
+    let dataset = format!("tillstream.{}", fields["service.name"].as_str().unwrap_or_default());
+    if fields["event.dataset"] != dataset.as_str() || fields["ecs.version"] != "8.17.0" {
+        return Err("it is of another dataset or version".to_owned());
+    }
+    let levels = ["error", "warn", "info", "debug", "trace"];
+    levels.iter().any(|level| fields["log.level"] == *level).then_some(()).ok_or("it has no level".to_owned())
+}
+
+/// A day in the life of an edge and a sales worker: start, requests that fail, a broker and a database that die, an
+/// address that is taken, stop. All their lines.
+fn live(shop: &Shop, running: &Running<'_>) -> String {
+    let mut edge = Part::start(shop, "edge", None);
+    let mut worker = Part::start(shop, "sales-worker", None);
+    worker.until("pulling");
+    let bearer = format!("Authorization: Bearer {}", running.known().token);
+    let ready = format!("{}/readyz", edge.admin);
+    running.until("the edge is ready", || status(&ready, &[]) == 200);
+
+    // Health and metrics have a place of their own.
+    for path in ["livez", "readyz", "metrics"] {
+        assert_eq!(status(&format!("{}/{path}", edge.admin), &[]), 200, "{path}");
+        assert_eq!(status(&format!("{}/{path}", edge.url), &[]), 404, "{path}");
+    }
+    assert_eq!(status(&format!("{}/v1/registers", edge.admin), &[&bearer]), 404);
+    assert_eq!(status(&format!("{}/v1/registers", edge.url), &[&bearer]), 200);
+
+    for part in ["postgres", "nats"] {
+        let pid = running.known().pids[part];
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        if part == "postgres" {
+            let trace = format!("traceparent: 00-{TRACE}-00f067aa0ba902b7-01");
+            let read = format!("{}/v1/registers", edge.url);
+            let fails = || status(&read, &[&bearer, &trace, "x-request-id: till-7"]) == 503;
+            running.until("a read fails", fails);
+        } else {
+            edge.until("connection to NATS lost; reconnecting");
+        }
+        running.until(&format!("{part} is back"), || running.known().pids.get(part).is_some_and(|now| *now != pid));
+    }
+    running.until("the edge is ready again", || status(&ready, &[]) == 200);
+    assert_eq!(edge.stop(), Some(0));
+    assert_eq!(worker.stop(), Some(0));
+
+    // What cannot start says so as well, in the same form.
+    let taken = running.known().url.replace("http://", "");
+    let mut late = Part::start(shop, "edge", Some(&taken));
+    late.until("ended by a failure");
+    assert_eq!(late.process.wait().unwrap().code(), Some(1));
+    late.text() + &worker.text()
+}
+
+#[test]
+fn every_line_of_a_process_is_of_the_schema_and_tells_no_secret() {
+    let shop = Shop::new();
+    let running = shop.up();
+    let secrets = secrets(&shop);
+    let lines = lines(&live(&shop, &running));
+    assert_eq!(running.stop().code(), Some(0));
+    assert!(lines.len() >= 10, "{lines:#?}");
+    for line in &lines {
+        assert_eq!(check(line), Ok(()), "{line:#}");
+        let text = line.to_string();
+        assert!(secrets.iter().all(|secret| !text.contains(secret)), "{text}");
+    }
+    let failed = lines.iter().find(|line| line["message"] == "request failed").unwrap();
+    assert_eq!((&failed["trace.id"], &failed["http.request.id"]), (&TRACE.into(), &"till-7".into()));
+    assert_eq!(failed["tillstream"]["status"], 503);
+    let ended = lines.iter().find(|line| line["message"] == "ended by a failure").unwrap();
+    assert_eq!(ended["log.level"], "error");
+    assert!(ended["error.message"].as_str().unwrap().contains("setting listen"), "{ended}");
+
+    // The check itself notices what does not belong.
+    for (name, value) in [("@timestamp", Value::from(1)), ("message", 7.into()), ("worker", "sales".into())] {
+        let mut broken = failed.clone();
+        broken[name] = value;
+        assert!(check(&broken).is_err(), "{name}");
+    }
+    let mut broken = failed.clone();
+    broken.as_object_mut().unwrap().remove("service.name");
+    assert!(check(&broken).is_err());
+}
+
+/// Every password and key of a data folder.
+fn secrets(shop: &Shop) -> Vec<String> {
+    let text = fs::read_to_string(shop.data().join("run/sales-worker.toml")).unwrap();
+    let settings: toml::Table = text.parse().unwrap();
+    let url = settings["database"]["url"].as_str().unwrap();
+    let password = url.split_once('@').and_then(|(before, _)| before.rsplit_once(':')).unwrap().1;
+    let bus = settings["bus"]["password"].as_str().unwrap();
+    let keys = ["receipts.ed25519", "tokens.ed25519"].map(|key| shop.data().join("keys").join(key));
+    let keys = keys.map(|key| fs::read_to_string(key).unwrap().trim().to_owned());
+    let secrets = [vec![password.to_owned(), bus.to_owned()], keys.to_vec()].concat();
+    assert!(secrets.iter().all(|secret| secret.len() >= 16), "they are worth looking for");
+    secrets
+}
+
+#[test]
+#[ignore = "writes the sample of log lines; run it by hand when they have changed"]
+fn write_the_sample_of_log_lines() {
+    let shop = Shop::new();
+    let running = shop.up();
+    let text = live(&shop, &running);
+    running.stop();
+    let node = format!("\"service.node.name\":\"{}\"", tillstream_runtime::host_name());
+    let text = text.replace(&node, "\"service.node.name\":\"node-1\"");
+    let text = text.replace(shop.data().parent().unwrap().to_str().unwrap(), "/var/lib/tillstream");
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(SAMPLE);
+    fs::create_dir_all(sample.parent().unwrap()).unwrap();
+    fs::write(sample, text).unwrap();
+}

@@ -9,7 +9,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -38,6 +40,8 @@ class Engine:
         self.stand_ins = []
 
     def __enter__(self):
+        # Who is asked to stop ends the engine, too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("asked to stop"))
         log = (self.run / "log").open("w")
         self.process = subprocess.Popen(
             ["dockerd", f"--data-root={self.folder}/data", f"--exec-root={self.run}/exec",
@@ -60,7 +64,11 @@ class Engine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        subprocess.run(["umount", "--recursive", "--quiet", str(self.run / "exec")], capture_output=True)
+        # What it leaves mounted, the last first: the network namespace of containers on the host's network.
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for place in reversed(mounted):
+            if place.startswith((f"{self.run}/", f"{self.folder}/")):
+                subprocess.run(["umount", place], capture_output=True)
         shutil.rmtree(self.run, ignore_errors=True)
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)

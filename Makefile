@@ -4,12 +4,14 @@ CARGO ?= cargo
 # Where `make up` keeps its data, and where it listens (host:port); both may be given: make up LISTEN=127.0.0.1:9000
 DATA ?= data
 LISTEN ?=
+# What is checked besides the code, each by scripts/delivery/<area>.
+AREAS := chart terraform workflows monitoring logging images compose
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test fmt lint sqlx bench services
+.PHONY: help up down test test-delivery fmt lint sqlx bench services
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
 
 # The last line is one command that replaces its shell: make passes SIGTERM on to the process that it started, so
 # that process must be `pos` itself, which then stops everything in order. Ctrl-C reaches it directly.
@@ -25,6 +27,11 @@ test: services ## Everything that CI checks: format, lints, tests, licences
 	SQLX_OFFLINE=true $(CARGO) build --workspace --all-targets
 	SQLX_OFFLINE=true $(CARGO) run --quiet --package tillstream-servers --bin scratch -- $(CARGO) test --workspace
 	scripts/deny
+	scripts/release/test
+	@set -e; for area in $(AREAS); do echo "scripts/delivery/$$area --quick"; scripts/delivery/$$area --quick; done
+
+test-delivery: services ## Every check of images, compose file, chart, Terraform, workflows, monitoring, logging
+	@set -e; for area in $(AREAS) upgrade; do echo "scripts/delivery/$$area"; scripts/delivery/$$area; done
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -63,6 +63,10 @@ impl Settings for Config {
         &self.process
     }
 
+    fn health(&self) -> Option<&str> {
+        self.process.listen.as_deref().or(Some(&self.listen))
+    }
+
     fn tracing(&self) -> &TracingSettings {
         &self.tracing
     }

@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    deadletters, doctor, down, journal, load, migrate, operator::Data, run, schemas, seed, token, topology, torture, up,
+    backup, deadletters, doctor, down, journal, load, migrate, operator::Data, run, schemas, secrets, seed, smoke,
+    streams, token, topology, torture, up,
 };
 
 /// The operator's tool of Tillstream, and the whole shop system on one machine
@@ -31,8 +32,18 @@ enum Command {
     /// Compare the streams and consumers on NATS with what this version declares, or make them agree
     #[command(subcommand)]
     Topology(topology::Command),
+    /// Have the workers take again what is on NATS, or carry it to another NATS
+    #[command(subcommand)]
+    Streams(streams::Command),
+    /// Copy database, keys and passwords of a running `pos up`
+    Backup(backup::Backup),
+    /// Put a backup into a data folder, and have the database go on from it to a moment
+    Restore(backup::Restore),
     /// Plant the demo shop
     Seed(seed::Options),
+    /// Make passwords and keys, and what follows from them
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Mint a bearer token
     Token(token::Options),
     /// Export the receipt journal, or verify an export
@@ -44,6 +55,8 @@ enum Command {
     /// Write the schemas that are generated from the code
     #[command(hide = true)]
     Schemas(schemas::Options),
+    /// Sell one item over HTTP, and wait until it is recorded, receipted and out of stock
+    Smoke(smoke::Options),
     /// Sell as many tills would, and measure
     Load(load::Args),
     /// Sell through faults on a private system, and check that nothing was lost, doubled or changed
@@ -86,11 +99,16 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Down(data) => down::command(&data).await?,
         Command::Migrate(options) => migrate::command(options).await?,
         Command::Topology(command) => return topology::command(command).await,
+        Command::Streams(command) => streams::command(command).await?,
+        Command::Backup(options) => backup::back_up(&options).await?,
+        Command::Restore(options) => backup::restore(&options)?,
         Command::Seed(options) => seed::command(options).await?,
+        Command::Secrets(command) => secrets::command(&command)?,
         Command::Token(options) => token::command(&options)?,
         Command::Journal(command) => return journal::command(command).await,
         Command::Deadletters(command) => deadletters::command(command).await?,
         Command::Schemas(options) => schemas::command(&options)?,
+        Command::Smoke(options) => smoke::command(options).await?,
         Command::Load(args) => return load::run(args).await,
         Command::Torture(args) => return Ok(torture::run(args).await),
         Command::Doctor(data) => return doctor::command(&data).await,

@@ -29,14 +29,12 @@ impl Folder {
         Ok(Self { root })
     }
 
-    /// Makes what is missing. Others may pass through it (as root, `PostgreSQL` runs as another user) but see nothing.
+    /// Makes what is missing.
     pub(crate) fn make(&self) -> anyhow::Result<()> {
         if !self.root.exists() {
-            fs::create_dir_all(&self.root).with_context(|| format!("make the data folder {}", self.root.display()))?;
-            fs::set_permissions(&self.root, Permissions::from_mode(0o711))
-                .with_context(|| format!("close the data folder {}", self.root.display()))?;
+            make_passable(&self.root)?;
         }
-        for dir in [self.run(), self.keys()] {
+        for dir in [self.run(), self.secrets()] {
             if !dir.exists() {
                 DirBuilder::new().mode(0o700).create(&dir).with_context(|| format!("make {}", dir.display()))?;
             }
@@ -101,16 +99,12 @@ impl Folder {
         self.root.join("run")
     }
 
-    pub(crate) fn keys(&self) -> PathBuf {
-        self.root.join("keys")
-    }
-
     pub(crate) fn settings(&self, role: Role) -> PathBuf {
         self.run().join(format!("{role}.toml"))
     }
 
     pub(crate) fn secrets(&self) -> PathBuf {
-        self.root.join("secrets.json")
+        self.root.join("secrets")
     }
 
     pub(crate) fn up_file(&self) -> PathBuf {
@@ -120,6 +114,13 @@ impl Folder {
     fn lock_file(&self) -> PathBuf {
         self.root.join("lock")
     }
+}
+
+/// Makes a folder. Others may pass through it (as root, `PostgreSQL` runs as another user) but see nothing.
+pub(crate) fn make_passable(dir: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("make the folder {}", dir.display()))?;
+    fs::set_permissions(dir, Permissions::from_mode(0o711))
+        .with_context(|| format!("close the folder {}", dir.display()))
 }
 
 fn holder(file: &mut File) -> Option<i32> {

@@ -1,5 +1,6 @@
 //! The operator's tool `pos`, and [`Stack`]: the whole shop system on one machine, as `pos up` runs it.
 
+mod backup;
 mod cli;
 mod console;
 mod deadletters;
@@ -12,11 +13,14 @@ mod journal;
 pub mod load;
 pub mod migrate;
 mod operator;
+mod patience;
 mod run;
 pub mod schemas;
 mod secrets;
 pub mod seed;
+mod smoke;
 pub mod stack;
+mod streams;
 pub mod token;
 pub mod topology;
 pub mod torture;

@@ -1,15 +1,21 @@
 //! `pos migrate`: makes the database what this version needs.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::Context;
 use clap::Args;
 use sqlx::{Connection, PgConnection, migrate::Migration};
+use tillstream_servers::Password;
 use tillstream_store::{MIGRATIONS, role};
 
 use crate::{
     console::out,
     operator::{Data, Database},
+    patience::Wait,
+    secrets::{self, postgres_file},
 };
 
 /// Options of `pos migrate`.
@@ -19,27 +25,34 @@ pub(crate) struct Options {
     data: Data,
     #[command(flatten)]
     database: Database,
-    /// Also let the roles log in, with the passwords of this file: JSON, role to password, passwords hexadecimal
-    #[arg(long, value_name = "FILE")]
+    #[command(flatten)]
+    wait: Wait,
+    /// Also let the roles log in, with the passwords in this folder, as `pos secrets init` makes them: postgres-edge,
+    /// postgres-sales, postgres-stock, postgres-receipts
+    #[arg(long, value_name = "DIR")]
     passwords: Option<PathBuf>,
 }
 
 pub(crate) async fn command(options: Options) -> anyhow::Result<()> {
-    let mut conn = options.database.connect(&options.data).await?;
+    // Read before anything is changed.
+    let passwords = options.passwords.as_deref().map(logins).transpose()?.unwrap_or_default();
+    let mut conn = options.wait.for_success(async || options.database.connect(&options.data).await).await?;
     let count = run(&mut conn, &|line| out!("{line}")).await?;
     if count == 0 {
         out!("the database is up to date");
     }
-    if let Some(path) = options.passwords {
-        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        let passwords: BTreeMap<String, String> = serde_json::from_str(&text)
-            .with_context(|| format!("read {}: it must map role to password", path.display()))?;
-        for (name, password) in passwords {
-            role::allow_login(&mut conn, &name, &password).await.with_context(|| format!("let role {name} log in"))?;
-            out!("role {name} may log in");
-        }
+    for (name, password) in passwords {
+        let allowed = role::allow_login(&mut conn, name, password.reveal()).await;
+        allowed.with_context(|| format!("let role {name} log in"))?;
+        out!("role {name} may log in");
     }
     conn.close().await.context("leave the database")
+}
+
+/// The password of each role.
+fn logins(dir: &Path) -> anyhow::Result<Vec<(&'static str, Password)>> {
+    let passwords = role::ROLES.into_iter().map(|role| Ok((role, secrets::password(dir, &postgres_file(role))?)));
+    passwords.collect()
 }
 
 /// Runs the migrations that are missing, says what it does, and returns how many there were.
@@ -57,6 +70,11 @@ pub async fn run(conn: &mut PgConnection, say: &(dyn Fn(&str) + Sync)) -> anyhow
             .with_context(|| format!("migrate to {}", name(migration)))?;
         say(&format!("migrated to {} in {} ms", name(migration), began.elapsed().as_millis()));
         count += 1;
+    }
+    let later: Vec<_> = applied.iter().filter(|version| !MIGRATIONS.version_exists(**version)).collect();
+    if !later.is_empty() {
+        say(&format!("the database is of a later version (it has migrations {later:?}); this version works with it"));
+        return Ok(count);
     }
     // Also with nothing to do: it compares what was run with what this version has.
     MIGRATIONS.run(conn).await.context("compare the database's migrations with those of this version")?;

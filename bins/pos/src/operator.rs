@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use sqlx::{Connection, PgConnection};
 use tillstream_bus::Bus;
+use tillstream_runtime::settings::{read_password, with_password};
 use tokio::time::{Instant, sleep};
 
 use crate::{UpFile, folder::Folder, secrets::Secrets};
@@ -27,20 +28,26 @@ pub(crate) struct Database {
     /// The database, as a role that may do this [default: that of the data folder, as superuser]
     #[arg(long = "database", value_name = "URL")]
     url: Option<String>,
+    /// A file with the password, which the URL then has not
+    #[arg(long = "database-password-file", value_name = "FILE", requires = "url")]
+    password_file: Option<PathBuf>,
 }
 
 /// Where NATS is.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Nats {
     /// NATS servers, separated by commas [default: that of the data folder]
-    #[arg(long = "nats", value_name = "URL", requires = "password")]
+    #[arg(long = "nats", id = "nats", value_name = "URL", requires = "nats-secret")]
     url: Option<String>,
     /// The operator's user on NATS
     #[arg(long, default_value = "operator")]
     user: String,
     /// The operator's password on NATS
-    #[arg(long, requires = "url")]
+    #[arg(long, requires = "nats", group = "nats-secret")]
     password: Option<String>,
+    /// A file with it
+    #[arg(long = "nats-password-file", value_name = "FILE", requires = "nats", group = "nats-secret")]
+    password_file: Option<PathBuf>,
     /// Into how many partitions merchants are spread [default: that of the data folder, else 1]
     #[arg(long, value_name = "COUNT")]
     partitions: Option<u16>,
@@ -55,9 +62,12 @@ impl Data {
 impl Database {
     /// Connects.
     pub(crate) async fn connect(&self, data: &Data) -> anyhow::Result<PgConnection> {
-        let url = match &self.url {
-            Some(url) => url.clone(),
-            None => UpFile::read(&data.data)?.database,
+        let url = match (&self.url, &self.password_file) {
+            (Some(url), None) => url.clone(),
+            (Some(url), Some(file)) => {
+                with_password(url, &read_password(file)?).context("use --database-password-file")?
+            }
+            (None, _) => UpFile::read(&data.data)?.database,
         };
         connect_database(&url).await
     }
@@ -66,11 +76,12 @@ impl Database {
 impl Nats {
     /// Connects as operator.
     pub(crate) async fn connect(&self, data: &Data) -> anyhow::Result<Bus> {
-        let settings = match (&self.url, &self.password) {
+        let password = self.password_file.as_deref().map(read_password).transpose()?;
+        let settings = match (&self.url, password.or_else(|| self.password.clone())) {
             (Some(url), Some(password)) => tillstream_bus::Settings {
                 url: url.clone(),
                 user: self.user.clone(),
-                password: password.clone(),
+                password,
                 partitions: self.partitions.unwrap_or(1),
             },
             _ => self.of_folder(data)?,
@@ -83,7 +94,7 @@ impl Nats {
         Ok(tillstream_bus::Settings {
             url: up.nats,
             user: self.user.clone(),
-            password: Secrets::read(&data.folder()?)?.nats(&self.user).to_owned(),
+            password: Secrets::read(&data.folder()?.secrets())?.nats(&self.user).to_owned(),
             partitions: self.partitions.unwrap_or(up.partitions),
         })
     }

@@ -1,6 +1,6 @@
 //! `pos run`: one part of the system in this process, as `pos up` starts it.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Args;
 use tillstream_runtime::process::{self, start};
@@ -9,20 +9,17 @@ use crate::Role;
 
 /// Options of `pos run`.
 #[derive(Debug, Args)]
+// The flattened options have the group of this name.
+#[group(skip)]
 pub(crate) struct Options {
     /// Which part
     role: Role,
-    /// Its settings, in TOML
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Print every setting with its default and its meaning, and end
-    #[arg(long)]
-    sample_config: bool,
+    #[command(flatten)]
+    process: process::Options,
 }
 
 pub(crate) fn command(options: Options) -> ExitCode {
-    let Options { role, config, sample_config } = options;
-    let options = process::Options { config, sample_config };
+    let Options { role, process: options } = options;
     match role {
         Role::Edge => start(role.name(), &options, tillstream_edge::run),
         Role::SalesWorker => start(role.name(), &options, tillstream_sales_worker::run),

@@ -12,6 +12,7 @@ use tillstream_bus::{
 use crate::{
     console::out,
     operator::{Data, Nats},
+    patience::Wait,
 };
 
 /// What to do.
@@ -20,7 +21,16 @@ pub(crate) enum Command {
     /// Show how NATS differs from what is declared; exit code 2 if it does
     Plan(Options),
     /// Show how NATS differs, then make it agree
-    Apply(Options),
+    Apply(Apply),
+}
+
+/// Options of `apply`.
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 /// Options of both.
@@ -40,7 +50,7 @@ pub(crate) struct Options {
 const DRIFT: u8 = 2;
 
 pub(crate) async fn command(command: Command) -> anyhow::Result<ExitCode> {
-    let (Command::Plan(options) | Command::Apply(options)) = &command;
+    let (Command::Plan(options) | Command::Apply(Apply { options, .. })) = &command;
     let limits = match &options.limits {
         None => Limits::default(),
         Some(path) => {
@@ -48,11 +58,23 @@ pub(crate) async fn command(command: Command) -> anyhow::Result<ExitCode> {
             toml::from_str(&text).with_context(|| format!("read {}", path.display()))?
         }
     };
-    let bus = options.nats.connect(&options.data).await?;
-    let declared = Topology::declare(bus.partitions(), &limits);
-    let lines = match command {
-        Command::Plan(_) => plan(&declared, &bus).await?,
-        Command::Apply(_) => apply(&declared, &bus).await?,
+    let connect = async || {
+        let bus = options.nats.connect(&options.data).await?;
+        anyhow::Ok((Topology::declare(bus.partitions(), &limits), bus))
+    };
+    let lines = match &command {
+        Command::Plan(_) => {
+            let (declared, bus) = connect().await?;
+            plan(&declared, &bus).await?
+        }
+        Command::Apply(Apply { wait, .. }) => {
+            // All of it: a cluster lets clients in before it can make streams.
+            let attempt = async || {
+                let (declared, bus) = connect().await?;
+                apply(&declared, &bus).await
+            };
+            wait.for_success(attempt).await?
+        }
     };
     if lines.is_empty() {
         out!("NATS agrees with what is declared");

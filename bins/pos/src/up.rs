@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// Registers of the demo shop
     #[arg(long, default_value_t = demo::Size::default().registers, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     registers: u32,
+    /// Copy the database's log into this folder, on another disk, at most a minute late; see `pos backup`
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
     /// Plant no demo shop
     #[arg(long)]
     no_shop: bool,
@@ -43,6 +46,7 @@ pub(crate) async fn command(options: Options) -> anyhow::Result<()> {
         services: options.services,
         shop: (!options.no_shop).then_some(size),
         log_filter: options.log,
+        archive: options.archive,
         output: output.clone(),
         ..StackOptions::new(options.data)?
     };

@@ -29,7 +29,7 @@ pub struct UpFile {
     pub metrics: BTreeMap<String, String>,
     /// The database, as superuser.
     pub database: String,
-    /// NATS, for clients; the operator's password is in `secrets.json`.
+    /// NATS, for clients; the operator's password is in `secrets/nats-operator`.
     pub nats: String,
     /// NATS, for monitoring over HTTP.
     pub nats_monitor: String,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use tillstream_bus::{Bus, subject::Class};
+use tillstream_bus::{Bus, subject::Class, trim::Keep};
 use tillstream_contract::{
     Envelope, Outcome, Refusal, Stage,
     sale::{Command, Event, Recorded, Sale},
@@ -32,16 +32,16 @@ pub struct Config {
     bus: tillstream_bus::Settings,
     database: DatabaseSettings,
     worker: WorkerSettings,
-    events: EventSettings,
+    trim: TrimSettings,
     tracing: TracingSettings,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EventSettings {
-    keep_bytes: u64,
-    keep_messages: u64,
-    trim_every_ms: u64,
+struct TrimSettings {
+    every_ms: u64,
+    commands: Keep,
+    events: Keep,
 }
 
 impl Settings for Config {
@@ -62,7 +62,7 @@ impl Settings for Config {
 /// When the settings are unusable.
 pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
-    let trimming = trim::every(process.clone(), bus.clone(), config.events);
+    let trimming = trim::every(process.clone(), bus.clone(), config.trim);
     let counting = count_dead_letters(process.clone(), bus.clone());
     let station = Station::new(Sales, process, bus, pool, config.worker);
     tokio::join!(station.run(), trimming, counting);

@@ -1,23 +1,25 @@
-//! Trims events that every worker has taken, now and then. It is done here because this worker publishes most of them.
+//! Trims commands and events that every worker has taken, now and then. One worker has to, and this one has most of both.
 
 use std::time::Duration;
 
-use tillstream_bus::Bus;
+use tillstream_bus::{Bus, subject::Class};
 use tillstream_runtime::{Process, health::describe};
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::EventSettings;
+use crate::TrimSettings;
 
-pub(crate) async fn every(process: Process, bus: Bus, settings: EventSettings) {
+pub(crate) async fn every(process: Process, bus: Bus, settings: TrimSettings) {
     loop {
         tokio::select! {
             () = process.stop.wait() => return,
-            () = sleep(Duration::from_millis(settings.trim_every_ms)) => {}
+            () = sleep(Duration::from_millis(settings.every_ms)) => {}
         }
         for partition in 0..bus.partitions() {
-            if let Err(error) = bus.trim(partition, settings.keep_bytes, settings.keep_messages).await {
-                warn!(error = describe(&error), partition, "events could not be trimmed; trying again later");
+            for (class, keep) in [(Class::Command, settings.commands), (Class::Event, settings.events)] {
+                if let Err(error) = bus.trim(class, partition, keep).await {
+                    warn!(error = describe(&error), "trying again later");
+                }
             }
         }
     }

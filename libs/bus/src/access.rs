@@ -99,13 +99,15 @@ fn worker(role: &str, partition: u16) -> Vec<String> {
     subjects
 }
 
-/// Trimming events that all have taken.
+/// Trimming what all have taken.
 fn trim(partition: u16) -> Vec<String> {
-    let stream = Class::Event.stream(partition);
-    let mut subjects = vec![format!("$JS.API.STREAM.INFO.{stream}"), format!("$JS.API.STREAM.PURGE.{stream}")];
-    let events = CONSUMERS.iter().filter(|(_, class, _)| *class == Class::Event);
-    subjects.extend(events.map(|(consumer, ..)| format!("$JS.API.CONSUMER.INFO.{stream}.{consumer}")));
-    subjects
+    let streams = [Class::Command, Class::Event].map(|class| class.stream(partition));
+    let streams =
+        streams.iter().flat_map(|stream| ["INFO", "PURGE"].map(|api| format!("$JS.API.STREAM.{api}.{stream}")));
+    let consumers = CONSUMERS
+        .iter()
+        .map(|(consumer, class, _)| format!("$JS.API.CONSUMER.INFO.{}.{consumer}", class.stream(partition)));
+    streams.chain(consumers).collect()
 }
 
 /// The `authorization` block of a NATS configuration, from the password of each role. Passwords must be hexadecimal.

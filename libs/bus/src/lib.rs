@@ -8,6 +8,7 @@ pub mod dead;
 pub mod feed;
 pub mod lane;
 pub mod publish;
+pub mod replay;
 pub mod subject;
 pub mod topology;
 pub mod trim;

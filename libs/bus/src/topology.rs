@@ -21,7 +21,7 @@ use crate::{
 pub struct Limits {
     /// Copies of each message: 1 on one machine, 3 in a cluster.
     pub replicas: usize,
-    /// Bytes that undone commands of a partition may take; then the edge answers 503.
+    /// Bytes that commands of a partition may take; then the edge answers 503. Those that are done are trimmed long before.
     pub commands_max_bytes: i64,
     /// Bytes that events of a partition may take; then workers wait. Events that all have taken are trimmed long before.
     pub events_max_bytes: i64,
@@ -58,8 +58,8 @@ pub const CONSUMERS: [(&str, Class, &str); 4] = [
 /// What shall be on the broker.
 #[derive(Debug)]
 pub struct Topology {
-    streams: Vec<stream::Config>,
-    consumers: Vec<(String, pull::Config)>,
+    pub(crate) streams: Vec<stream::Config>,
+    pub(crate) consumers: Vec<(String, pull::Config)>,
 }
 
 /// A difference between the declaration and the broker.
@@ -84,10 +84,11 @@ impl Topology {
     /// The topology of `partitions` partitions.
     #[must_use]
     pub fn declare(partitions: u16, limits: &Limits) -> Self {
-        let stream = |name: String, subject: String, retention, max_bytes| stream::Config {
+        let stream = |name: String, subject: String, max_bytes| stream::Config {
             name,
             subjects: vec![subject],
-            retention,
+            // Not work-queue: that removes a message when it is acknowledged, with an fsync for each.
+            retention: RetentionPolicy::Limits,
             max_bytes,
             // A full stream pushes back rather than forgets.
             discard: DiscardPolicy::New,
@@ -99,17 +100,13 @@ impl Topology {
             max_message_size: -1,
             ..stream::Config::default()
         };
-        let mut streams =
-            vec![stream(DEAD_STREAM.to_owned(), dead("*"), RetentionPolicy::Limits, limits.dead_max_bytes)];
+        let mut streams = vec![stream(DEAD_STREAM.to_owned(), dead("*"), limits.dead_max_bytes)];
         let mut consumers = Vec::new();
         for partition in 0..partitions {
-            for (class, retention, max_bytes) in [
-                // A command is for one worker and is gone once it is done.
-                (Class::Command, RetentionPolicy::WorkQueue, limits.commands_max_bytes),
-                // An event is for several, and for clients that resume.
-                (Class::Event, RetentionPolicy::Limits, limits.events_max_bytes),
-            ] {
-                streams.push(stream(class.stream(partition), class.subject("*", partition), retention, max_bytes));
+            for (class, max_bytes) in
+                [(Class::Command, limits.commands_max_bytes), (Class::Event, limits.events_max_bytes)]
+            {
+                streams.push(stream(class.stream(partition), class.subject("*", partition), max_bytes));
             }
             consumers.extend(CONSUMERS.iter().map(|(name, class, context)| {
                 let config = pull::Config {
@@ -159,7 +156,6 @@ impl Topology {
             };
             let fields = [
                 "filter_subject",
-                "deliver_policy",
                 "ack_policy",
                 "ack_wait",
                 "max_deliver",
@@ -184,12 +180,17 @@ impl Topology {
                 .map_err(|error| failed(format!("set up stream {}", config.name), error))?;
         }
         for (stream, config) in &self.consumers {
-            bus.jetstream.create_consumer_on_stream(config.clone(), stream.as_str()).await.map_err(|error| {
-                failed(
-                    format!("set up consumer {stream}/{}", config.durable_name.as_deref().unwrap_or_default()),
-                    error,
-                )
-            })?;
+            let name = config.durable_name.as_deref().unwrap_or_default();
+            let setting_up = |error: async_nats::Error| failed(format!("set up consumer {stream}/{name}"), error);
+            let found = bus.jetstream.get_stream(stream).await.map_err(|error| setting_up(error.into()))?;
+            let mut config = config.clone();
+            // Where it began can't be changed, and matters no more; a replay begins elsewhere.
+            match found.consumer_info(name).await {
+                Ok(info) => config.deliver_policy = info.config.deliver_policy,
+                Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => {}
+                Err(error) => return Err(setting_up(error.into())),
+            }
+            found.create_consumer(config).await.map_err(|error| setting_up(error.into()))?;
         }
         Ok(())
     }

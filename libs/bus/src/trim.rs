@@ -1,9 +1,10 @@
-//! Trimming events that every worker has taken.
+//! Trimming messages that every worker has taken.
 //!
-//! The stream of events is read by several consumers and by clients that resume, so the broker can't know when a message
-//! is done with. A limit by age or size would one day forget an event that a stopped worker has not seen. So nothing is
-//! forgotten by limits: what all consumers have acknowledged is trimmed once the stream holds more than `keep_bytes`.
+//! A stream is read by several consumers, and events by clients that resume besides, so the broker can't know when a
+//! message is done with. A limit by age or size would one day forget one that a stopped worker has not seen. So nothing
+//! is forgotten by limits: what all consumers have acknowledged is trimmed once the stream holds more than is to be kept.
 
+use serde::Deserialize;
 use tracing::info;
 
 use crate::{
@@ -12,17 +13,27 @@ use crate::{
     topology::{CONSUMERS, TopologyError},
 };
 
-/// Why events could not be trimmed.
+/// What stays in a stream though every worker has taken it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// Nothing is trimmed while the stream takes no more than this, or than half of what it may.
+    pub bytes: u64,
+    /// This many of the last messages are never trimmed.
+    pub messages: u64,
+}
+
+/// Why a stream could not be trimmed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrimError {
     /// The consumers could not be asked.
     #[error(transparent)]
     Lag(#[from] TopologyError),
     /// The stream could not be asked or trimmed.
-    #[error("events of partition {partition} could not be trimmed")]
+    #[error("stream {stream} could not be trimmed")]
     Stream {
         /// Which.
-        partition: u16,
+        stream: String,
         /// Why not.
         #[source]
         source: async_nats::Error,
@@ -30,27 +41,25 @@ pub enum TrimError {
 }
 
 impl Bus {
-    /// Trims a partition's events if they take more than `keep_bytes`, but for the last `keep_messages`, which stay for
-    /// clients that resume; returns how many messages went.
+    /// Trims a partition's commands or events to what is to be kept; returns how many messages went.
     ///
     /// # Errors
     /// When the broker does not answer.
-    pub async fn trim(&self, partition: u16, keep_bytes: u64, keep_messages: u64) -> Result<u64, TrimError> {
-        let name = Class::Event.stream(partition);
-        let stream = self
-            .jetstream
-            .get_stream(&name)
-            .await
-            .map_err(|source| TrimError::Stream { partition, source: source.into() })?;
-        let state = &stream.cached_info().state;
-        if state.bytes <= keep_bytes {
+    pub async fn trim(&self, class: Class, partition: u16, keep: Keep) -> Result<u64, TrimError> {
+        let name = class.stream(partition);
+        let failed = |source| TrimError::Stream { stream: name.clone(), source };
+        let stream = self.jetstream.get_stream(&name).await.map_err(|error| failed(error.into()))?;
+        let (state, room) = (&stream.cached_info().state, stream.cached_info().config.max_bytes);
+        // A stream that may hold less than is to be kept would fill up and stay full.
+        let room = u64::try_from(room).unwrap_or(u64::MAX);
+        if state.bytes <= keep.bytes.min(room / 2) {
             return Ok(0);
         }
         let last = state.last_sequence;
-        let mut done = last.saturating_sub(keep_messages);
-        for (consumer, ..) in CONSUMERS.iter().filter(|(_, class, _)| *class == Class::Event) {
+        let mut done = last.saturating_sub(keep.messages);
+        for (consumer, ..) in CONSUMERS.iter().filter(|(_, of, _)| *of == class) {
             let lag = self.lag(&name, consumer).await?;
-            // A consumer's floor moves with what it takes only, and most events are not for it.
+            // A consumer's floor moves with what it takes only, and most messages are not for it.
             done = done.min(if lag.pending + lag.in_hand == 0 { last } else { lag.done });
         }
         // Brokers before 2.14.3 take a purge below the first message for a purge of all.
@@ -58,13 +67,9 @@ impl Bus {
             return Ok(0);
         }
         // Messages below this sequence go.
-        let purged = stream
-            .purge()
-            .sequence(done + 1)
-            .await
-            .map_err(|source| TrimError::Stream { partition, source: source.into() })?;
+        let purged = stream.purge().sequence(done + 1).await.map_err(|error| failed(error.into()))?;
         if purged.purged > 0 {
-            info!(stream = name, messages = purged.purged, "trimmed events that all workers have taken");
+            info!(stream = name, messages = purged.purged, "trimmed what all workers have taken");
         }
         Ok(purged.purged)
     }
@@ -75,9 +80,9 @@ impl Bus {
     /// When the broker does not answer.
     #[cfg(debug_assertions)]
     pub async fn purge_events(&self, partition: u16) -> Result<(), TrimError> {
-        let failed = |source| TrimError::Stream { partition, source };
-        let stream =
-            self.jetstream.get_stream(Class::Event.stream(partition)).await.map_err(|error| failed(error.into()))?;
+        let name = Class::Event.stream(partition);
+        let failed = |source| TrimError::Stream { stream: name.clone(), source };
+        let stream = self.jetstream.get_stream(&name).await.map_err(|error| failed(error.into()))?;
         stream.purge().await.map_err(|error| failed(error.into()))?;
         Ok(())
     }

@@ -15,7 +15,7 @@ use tracing::{error, info};
 use crate::{
     Clock, Health, Ids, Settings, Stop, logging,
     metrics::Metrics,
-    sample,
+    probe, readiness, sample,
     settings::{self, DatabaseSettings},
     trace::Tracing,
 };
@@ -49,6 +49,9 @@ pub struct Options {
     /// Print every setting with its default and its meaning, and end.
     #[arg(long)]
     pub sample_config: bool,
+    /// Ask the process that runs with these settings whether it is ready, and end: exit code 0 if it is, 1 if not.
+    #[arg(long, conflicts_with = "sample_config")]
+    pub health: bool,
 }
 
 /// The `main` of a binary: reads the command line and runs until SIGTERM or SIGINT.
@@ -68,8 +71,18 @@ where
         print!("{}", S::SAMPLE);
         return ExitCode::SUCCESS;
     }
+    let settings = || settings::load::<S>(options.config.as_deref()).context("read the settings");
+    if options.health {
+        return match settings().and_then(|settings| probe::ready(settings.health())) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                eprintln!("{name}: {failure:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match tokio::runtime::Runtime::new().context("start the asynchronous runtime").and_then(|tokio| {
-        let settings: S = settings::load(options.config.as_deref()).context("read the settings")?;
+        let settings = settings()?;
         logging::start(name, settings.process());
         info!(name, version = env!("CARGO_PKG_VERSION"), ?settings, "starting");
         let served = tokio.block_on(serve(name, settings, run));
@@ -112,6 +125,7 @@ where
             }
         });
     }
+    tokio::spawn(readiness::watch(process.health.clone(), process.stop.clone()));
     let tracing = process.tracing.clone();
     let ran = run(process, settings).await;
     tracing.stop().await;

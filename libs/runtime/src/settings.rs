@@ -1,9 +1,13 @@
-//! Settings, read once at start: defaults, then a file, then the environment.
+//! Settings, read once at start: defaults, then a file, then the environment; passwords also from files of their own.
+
+mod password;
 
 use std::path::Path;
 
-use config::{Config, ConfigError, Environment, File, FileFormat};
+use config::{Config, Environment, File, FileFormat};
 use serde::{Deserialize, de::DeserializeOwned};
+
+pub use password::{PasswordError, read_password, with_password};
 
 /// The settings of one binary.
 pub trait Settings: DeserializeOwned + std::fmt::Debug + Send + 'static {
@@ -15,6 +19,11 @@ pub trait Settings: DeserializeOwned + std::fmt::Debug + Send + 'static {
 
     /// Where traces go.
     fn tracing(&self) -> &TracingSettings;
+
+    /// Where `/readyz` is served.
+    fn health(&self) -> Option<&str> {
+        self.process().listen.as_deref()
+    }
 }
 
 /// What every binary can be told.
@@ -54,7 +63,8 @@ pub struct TracingSettings {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseSettings {
-    /// For example `postgres://tillstream_edge:secret@127.0.0.1/tillstream`.
+    /// For example `postgres://tillstream_edge:secret@127.0.0.1/tillstream`. Once read, it has the password of
+    /// `password_file`, if there is one.
     pub url: String,
     /// Connections at the most.
     pub max_connections: u32,
@@ -74,15 +84,17 @@ impl std::fmt::Debug for DatabaseSettings {
 }
 
 /// Reads settings: [`Settings::SAMPLE`], then `file`, then variables such as `TILLSTREAM__DATABASE__URL`. Unknown keys
-/// are refused.
+/// are refused. Then the files that `bus.password_file` and `database.password_file` name.
 ///
 /// # Errors
-/// When the file can't be read, or a key is unknown, missing or of the wrong type.
-pub fn load<S: Settings>(file: Option<&Path>) -> Result<S, ConfigError> {
+/// When a file can't be read, a key is unknown, missing or of the wrong type, or a password is given twice.
+pub fn load<S: Settings>(file: Option<&Path>) -> anyhow::Result<S> {
     let mut builder = Config::builder().add_source(File::from_str(S::SAMPLE, FileFormat::Toml));
     if let Some(file) = file {
         builder = builder.add_source(File::from(file).format(FileFormat::Toml));
     }
     let environment = Environment::with_prefix("TILLSTREAM").prefix_separator("__").separator("__");
-    builder.add_source(environment).build()?.try_deserialize()
+    let mut settings = builder.add_source(environment).build()?;
+    password::resolve(&mut settings)?;
+    Ok(settings.try_deserialize()?)
 }

@@ -100,6 +100,20 @@ pub enum Error {
         /// What initdb printed.
         output: String,
     },
+    /// A program of `PostgreSQL` failed.
+    #[error("{program} failed: {output}")]
+    Failed {
+        /// Which.
+        program: &'static str,
+        /// What it printed.
+        output: String,
+    },
+    /// The archive's name can't be put into a command.
+    #[error("{} can't be used: it must be an absolute path without quotes, percent signs and backslashes", dir.display())]
+    ArchiveName {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// The data folder was written by another major version.
     #[error(
         "{} holds data of PostgreSQL {data}, but {} is version {program_version}: \

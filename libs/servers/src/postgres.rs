@@ -13,6 +13,7 @@ use crate::programs::version;
 use crate::user::{self, Account};
 use crate::{Error, Password, Programs, ports, ready};
 
+mod backup;
 mod handshake;
 
 /// The child's name, and that of its pid file.
@@ -51,6 +52,8 @@ pub struct Cluster {
     superuser: String,
     password: Password,
     settings: &'static [(&'static str, &'static str)],
+    /// Where its log is copied to.
+    archive: Option<PathBuf>,
 }
 
 impl Cluster {
@@ -66,6 +69,7 @@ impl Cluster {
             superuser: superuser.to_owned(),
             password,
             settings: &DURABLE,
+            archive: None,
         })
     }
 
@@ -110,6 +114,9 @@ impl Cluster {
         command.arg("-D").arg(&self.dir).arg("-p").arg(self.port.to_string());
         let fixed = [("listen_addresses", "127.0.0.1"), ("unix_socket_directories", ""), ("logging_collector", "off")];
         for (key, value) in self.settings.iter().chain(settings).chain(&fixed) {
+            command.arg("-c").arg(format!("{key}={value}"));
+        }
+        for (key, value) in self.archive_settings() {
             command.arg("-c").arg(format!("{key}={value}"));
         }
         Ok(command)

@@ -15,8 +15,13 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Every statement of ours looks rows up by key. A plan that was made while a table was small, or before its statistics
 /// were, reads the whole table instead, and a prepared statement keeps it: the cost of a sale then grows with history.
-const LOOK_UP_BY_KEY: [(&str, &str); 3] =
-    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+const LOOK_UP_BY_KEY: [(&str, &str); 4] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    // By key whatever the values: planning each time anew would cost as much as the statement.
+    ("plan_cache_mode", "force_generic_plan"),
+];
 
 /// A pool of up to `max_connections` to `url`, opened when first used: a database that is down at start is no reason not
 /// to start. Waiting for a connection is bounded by `acquire_timeout`.

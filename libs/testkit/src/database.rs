@@ -40,6 +40,16 @@ impl Database {
         Self { server, name }
     }
 
+    /// Makes a database with nothing in it.
+    ///
+    /// # Panics
+    /// When there is no PostgreSQL to test with.
+    pub async fn empty() -> Self {
+        let made = Self { server: server(), name: format!("empty_{}", Ids::random().next().simple()) };
+        made.on_server(format!("create database {}", made.name)).await;
+        made
+    }
+
     /// A URL that logs in as `role` (without its prefix `tillstream_`).
     #[must_use]
     pub fn url(&self, role: &str) -> String {

@@ -22,7 +22,7 @@ pub(super) async fn check(up: &UpFile, folder: &Folder) -> Vec<Finding> {
         let settings = tillstream_bus::Settings {
             url: up.nats.clone(),
             user: "operator".to_owned(),
-            password: Secrets::read(folder)?.nats("operator").to_owned(),
+            password: Secrets::read(&folder.secrets())?.nats("operator").to_owned(),
             partitions: up.partitions,
         };
         operator::connect_bus(&settings).await

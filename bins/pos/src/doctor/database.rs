@@ -66,7 +66,7 @@ async fn roles(conn: &mut PgConnection) -> anyhow::Result<Finding> {
         "roles",
         "all may log in",
         &missing,
-        "run `pos migrate --passwords FILE`, or restart `pos up`, which lets them log in",
+        "run `pos migrate --passwords DIR`, or restart `pos up`, which lets them log in",
     ))
 }
 

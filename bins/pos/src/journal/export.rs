@@ -34,7 +34,7 @@ pub(crate) struct Options {
     /// Whose receipts
     #[arg(long, value_name = "ID", default_value_t = Owner::Cafe.merchant())]
     merchant: MerchantId,
-    /// The key that signs receipts, and signs the end of the export [default: keys/receipts.ed25519 of the data folder]
+    /// The key that signs receipts, and signs the end of the export [default: secrets/receipts.ed25519 of the data folder]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// The public half of an earlier key that signed some of the receipts; may be given several times
@@ -48,7 +48,7 @@ pub(crate) struct Options {
 pub(crate) async fn command(options: Options) -> anyhow::Result<()> {
     let key = match &options.key {
         Some(key) => key.clone(),
-        None => options.data.folder()?.keys().join("receipts.ed25519"),
+        None => options.data.folder()?.secrets().join("receipts.ed25519"),
     };
     let key = SigningKey::from_seed(&secrets::read_seed(&key)?);
     let mut conn = options.database.connect(&options.data).await?;

@@ -23,7 +23,7 @@ use crate::{
     Output,
     folder::{Folder, Lock},
     http,
-    secrets::{self, Secrets},
+    secrets::Secrets,
     token,
 };
 use servers::Servers;
@@ -80,12 +80,11 @@ impl Stack {
                 .output
                 .say(&format!("ended {}, process {}, which a killed run had left behind", left.name, left.pid));
         }
-        let secrets = Secrets::keep(&folder)?;
-        secrets::keep_keys(&folder)?;
+        let secrets = secrets_of(&folder)?;
         let ports = settings::Ports::choose(&options)?;
         let servers = Servers::new(&options, &folder, &secrets, &ports)?;
         let token = token::mint(
-            &folder.keys().join("tokens.ed25519"),
+            &folder.secrets().join("tokens.ed25519"),
             crate::demo::Owner::Cafe.merchant(),
             "demo",
             token::MONTH,
@@ -231,7 +230,7 @@ impl Stack {
     /// The folder with the signing keys.
     #[must_use]
     pub fn keys(&self) -> std::path::PathBuf {
-        self.folder.keys()
+        self.folder.secrets()
     }
 
     /// NATS for monitoring over HTTP.
@@ -304,6 +303,20 @@ impl Stack {
         let outcome = tokio::time::timeout(READY, asked).await;
         outcome.with_context(|| format!("{role} is not ready after {} s; it says: {last}", READY.as_secs()))
     }
+}
+
+/// The folder's secrets. Those that are missing are made, unless there are books that the lost ones belong to.
+fn secrets_of(folder: &Folder) -> anyhow::Result<Secrets> {
+    let missing = Secrets::missing(&folder.secrets());
+    if folder.postgres().exists() && !missing.is_empty() {
+        bail!(
+            "{} of {} is missing, but the database that it belongs to is there: restore it from a backup, or move {} away to begin anew",
+            missing.join(", "),
+            folder.secrets().display(),
+            folder.root().display()
+        );
+    }
+    Ok(Secrets::keep(&folder.secrets())?.0)
 }
 
 /// Each role runs in a process of its own, of the same program.

@@ -31,6 +31,8 @@ pub struct StackOptions {
     pub log_filter: String,
     /// An invariant for the sales worker to break, for example `ack_before_commit`; debug builds only.
     pub sabotage: Option<String>,
+    /// Where PostgreSQL's log is copied to, for recovery to a moment; `None` for nowhere.
+    pub archive: Option<PathBuf>,
     /// Where output goes.
     pub output: Output,
 }
@@ -51,6 +53,7 @@ impl StackOptions {
             limits: Limits::default(),
             log_filter: "info".to_owned(),
             sabotage: None,
+            archive: None,
             output: Output::quiet(),
         })
     }

@@ -41,8 +41,17 @@ impl Servers {
         ports: &Ports,
     ) -> anyhow::Result<Self> {
         let programs = Programs::find(Some(&options.services))?;
-        let postgres =
-            Cluster::new(&programs, &folder.postgres(), ports.postgres, SUPERUSER, secrets.postgres(SUPERUSER))?;
+        let postgres = Cluster::new(
+            &programs,
+            &folder.postgres(),
+            ports.postgres,
+            SUPERUSER,
+            secrets.postgres(SUPERUSER).clone(),
+        )?;
+        let postgres = match &options.archive {
+            Some(dir) => postgres.archiving(&std::path::absolute(dir)?)?,
+            None => postgres,
+        };
         let limits = &options.limits;
         let per_partition = limits.commands_max_bytes + limits.events_max_bytes;
         // The sum of what is declared: NATS sets it aside and refuses streams beyond it.
@@ -98,7 +107,7 @@ impl Servers {
     }
 
     pub(crate) fn database_url_of(&self, user: &str, secrets: &Secrets) -> String {
-        self.postgres.url(user, &secrets.postgres(user), DATABASE)
+        self.postgres.url(user, secrets.postgres(user), DATABASE)
     }
 
     pub(crate) fn nats_url(&self) -> String {

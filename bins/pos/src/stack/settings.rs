@@ -116,7 +116,7 @@ impl Stack {
     }
 
     fn key_setting(&self, setting: &str, file: &str) -> Value {
-        table([(setting, text(&self.folder.keys().join(file)))]).into()
+        table([(setting, text(&self.folder.secrets().join(file)))]).into()
     }
 }
 

@@ -11,11 +11,11 @@ use crate::shop::{Running, Shop};
 
 /// Puts a message on the bus as only an operator can.
 fn publish(shop: &Shop, running: &Running<'_>, payload: Vec<u8>) {
-    let secrets: Value = serde_json::from_slice(&fs::read(shop.data().join("secrets.json")).unwrap()).unwrap();
+    let password = fs::read_to_string(shop.data().join("secrets/nats-operator")).unwrap();
     let settings = Settings {
         url: running.known().nats,
         user: "operator".to_owned(),
-        password: secrets["nats"]["operator"].as_str().unwrap().to_owned(),
+        password: password.trim().to_owned(),
         partitions: 1,
     };
     tokio::runtime::Runtime::new().unwrap().block_on(async {

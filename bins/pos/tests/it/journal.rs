@@ -27,7 +27,7 @@ fn an_export_is_verified_alone_and_a_change_is_found() {
     };
     let (code, said) = verify(&[export.to_str().unwrap()]);
     assert!(code == Some(0) && said.contains("1 receipts") && said.contains("as the export itself declares"), "{said}");
-    let key = fs::read_to_string(shop.data().join("keys/receipts.pub")).unwrap();
+    let key = fs::read_to_string(shop.data().join("secrets/receipts.pub")).unwrap();
     let (code, said) = verify(&[export.to_str().unwrap(), "--trust", key.trim()]);
     assert!(code == Some(0) && said.contains("signed by the keys that you trust"), "{said}");
 

@@ -1,11 +1,14 @@
 //! `pos` as people run it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod apart;
 mod deadletters;
 mod drain;
+mod drill;
 mod journal;
 mod logs;
 mod metrics;
+mod migrate;
 mod shop;
 mod stack;
 mod up;

@@ -46,7 +46,12 @@ impl Shop {
 
     /// Starts `pos up` and waits until it says that it is ready.
     pub(crate) fn up(&self) -> Running<'_> {
-        let running = self.start();
+        self.up_with(&[])
+    }
+
+    /// The same, with more options.
+    pub(crate) fn up_with(&self, options: &[&str]) -> Running<'_> {
+        let running = self.start_with(options);
         let known = self.known();
         running.until("it is ready", || self.known().is_some_and(|up| known.as_ref() != Some(&up)));
         running
@@ -54,6 +59,10 @@ impl Shop {
 
     /// Starts `pos up` and does not wait.
     pub(crate) fn start(&self) -> Running<'_> {
+        self.start_with(&[])
+    }
+
+    fn start_with(&self, options: &[&str]) -> Running<'_> {
         let log = self.path("log");
         let output = File::options().create(true).append(true).open(&log).unwrap();
         let process = pos()
@@ -61,6 +70,7 @@ impl Shop {
             .arg(self.data())
             .arg("--services")
             .arg(services())
+            .args(options)
             .stdin(Stdio::null())
             .stderr(output.try_clone().unwrap())
             .stdout(output)

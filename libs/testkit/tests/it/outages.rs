@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::json;
-use tillstream_bus::topology::Limits;
+use tillstream_bus::{subject::Class, topology::Limits, trim::Keep};
 use tillstream_testkit::{Shop, ShopOptions};
 use tokio::time::{Duration, Instant};
 
@@ -96,5 +96,7 @@ async fn a_full_stream_pushes_back() {
     shop.start_workers().await;
     shop.drain().await;
     assert_eq!(shop.count("select count(*) from sales.sales").await, accepted);
+    let keep = Keep { bytes: 1 << 30, messages: 0 };
+    assert!(shop.bus_as("sales").await.trim(Class::Command, 0, keep).await.unwrap() > 0, "room is made in time");
     assert_eq!(shop.sell(shop.ids.next(), &sale).await.status, StatusCode::CREATED);
 }

@@ -58,6 +58,30 @@ async fn what_cannot_be_read_is_set_aside_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn an_event_of_a_later_version_is_kept_for_who_knows_it() {
+    let shop = Shop::open().await;
+    let later = envelope(&shop, "sale.voided.v1", vec![0x80]);
+    let subject = Class::Event.subject("sale", 0);
+    shop.bus.publish(subject.clone(), Batch { envelopes: vec![later.clone()] }.encode()).await.unwrap();
+    assert_eq!(shop.sell(shop.ids.next(), &shop.basket(&[("tea", "1")])).await.status, StatusCode::CREATED);
+    shop.drain().await;
+
+    assert_eq!(shop.count("select count(*) from receipts.receipts").await, 1, "what is known goes on");
+    let letters = shop.bus.dead_letters(1, 10).await.unwrap();
+    let mut workers: Vec<_> = letters.iter().map(|(_, letter)| letter.worker.as_str()).collect();
+    workers.sort_unstable();
+    assert_eq!(workers, ["receipts", "stock"]);
+    for (_, letter) in &letters {
+        assert!(letter.reason.contains("sale.voided.v1") && letter.subject == subject, "{letter:?}");
+        assert_eq!(
+            Batch::decode(&letter.payload).unwrap().envelopes,
+            std::slice::from_ref(&later),
+            "whole, to be sent again"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_the_database_refuses_harms_only_itself_and_can_be_redriven() {
     let shop = Shop::open_idle().await;
     // A constraint that one sale of a batch violates.

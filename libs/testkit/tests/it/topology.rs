@@ -1,10 +1,11 @@
-//! Streams and consumers: applied again without change, drift shown before it is mended, events trimmed only when taken.
+//! Streams and consumers: applied again without change, drift shown before it is mended, messages trimmed only when taken.
 
 use axum::http::StatusCode;
 use serde_json::json;
 use tillstream_bus::{
     subject::Class,
     topology::{Limits, Topology},
+    trim::Keep,
 };
 use tillstream_testkit::{SHOP, Shop, ShopOptions};
 
@@ -61,19 +62,26 @@ async fn a_merchant_in_another_partition_is_served_there() {
 }
 
 #[tokio::test]
-async fn events_are_trimmed_only_once_every_worker_has_taken_them() {
+async fn messages_are_trimmed_only_once_every_worker_has_taken_them() {
+    const ALL: Keep = Keep { bytes: 1 << 30, messages: 0 };
+    const NONE: Keep = Keep { bytes: 0, messages: 0 };
     let shop = Shop::open_idle().await;
-    for _ in 0..5 {
+    let sell = async || {
         let call = shop.selling(shop.ids.next(), &shop.basket(&[("tea", "1")])).header("prefer", "respond-async");
         assert_eq!(call.send().await.status, StatusCode::ACCEPTED);
+    };
+    let trimmer = shop.bus_as("sales").await;
+    for done in 0..5 {
+        sell().await;
+        assert_eq!(trimmer.trim(Class::Command, 0, NONE).await.unwrap(), u64::from(done > 0), "only what is recorded");
         shop.drain_one(tillstream_sales_worker::Sales, &shop.process()).await;
     }
-    let trimmer = shop.bus_as("sales").await;
     shop.drain_one(tillstream_stock_worker::Depletion, &shop.process()).await;
-    assert_eq!(trimmer.trim(0, 0, 0).await.unwrap(), 0, "receipts has not taken them");
+    assert_eq!(trimmer.trim(Class::Event, 0, NONE).await.unwrap(), 0, "receipts has not taken them");
     shop.drain().await;
     let (first, last) = shop.bus.feed_range(0).await.unwrap();
-    assert_eq!(trimmer.trim(0, 1 << 30, 0).await.unwrap(), 0, "there is room");
-    assert_eq!(trimmer.trim(0, 0, 2).await.unwrap(), last - first + 1 - 2, "the last two are kept for who resumes");
+    assert_eq!(trimmer.trim(Class::Event, 0, ALL).await.unwrap(), 0, "there is room");
+    let two = Keep { messages: 2, ..NONE };
+    assert_eq!(trimmer.trim(Class::Event, 0, two).await.unwrap(), last - first + 1 - 2, "two are kept for who resumes");
     assert_eq!(shop.count("select count(*) from receipts.receipts").await, 5);
 }

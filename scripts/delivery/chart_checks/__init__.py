@@ -1,0 +1,1 @@
+"""What scripts/delivery/chart checks."""

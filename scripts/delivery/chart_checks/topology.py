@@ -1,0 +1,41 @@
+"""What the chart must agree with in the code: streams, consumers, settings, limits. Read from where it is declared."""
+
+import re
+import tomllib
+
+from . import tools
+
+# The consumer's name is the worker's; its class gives the stream.
+STREAM = {"Command": "COMMANDS", "Event": "EVENTS"}
+
+
+def consumers(partitions):
+    """(stream, consumer) pairs that `pos topology apply` makes."""
+    text = (tools.ROOT / "libs/bus/src/topology.rs").read_text()
+    block = re.search(r"pub const CONSUMERS[^=]*= \[(.*?)\];", text, re.DOTALL)
+    found = re.findall(r'\("(\w+)", Class::(\w+), "\w+"\)', block[1]) if block else []
+    if not found:
+        tools.fail("libs/bus/src/topology.rs no longer declares CONSUMERS as this check reads it")
+    return {(f"{STREAM[kind]}_{partition}", name) for name, kind in found for partition in range(partitions)}
+
+
+def limits():
+    """The keys of the file that `pos topology apply --limits` reads."""
+    text = (tools.ROOT / "libs/bus/src/topology.rs").read_text()
+    block = re.search(r"pub struct Limits \{(.*?)\n\}", text, re.DOTALL)
+    return set(re.findall(r"pub (\w+):", block[1]))
+
+
+def keys(table, path=()):
+    """Every setting of a TOML table, as a dotted name."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from keys(value, (*path, key))
+        else:
+            yield ".".join((*path, key))
+
+
+def settings(binary):
+    """The settings that a binary knows. Its sample has all of them; one without a default is a comment there."""
+    text = (tools.ROOT / "bins" / binary / "settings.toml").read_text()
+    return set(keys(tomllib.loads(re.sub(r"^# ?(\w+ = .+)$", r"\1", text, flags=re.MULTILINE))))

@@ -156,6 +156,7 @@ def exercise(checks, compose):
     checks.expect("events come at once through the proxy", events(compose))
     checks.expect("each reader has its own secrets, and they show nowhere", closed(compose))
     checks.expect("edge and workers scale, and none of them is missed", scaled(compose))
+    checks.expect("a rollout under load is not noticed at the till", rolled(compose))
     checks.expect("a worker that dies is started again", killed(compose))
     checks.expect("sales go on while the database is away", outage(compose))
     checks.expect("Prometheus finds and scrapes every part, and Alertmanager", watched(compose))
@@ -234,11 +235,7 @@ def scaled(compose):
     """Under load, with two edges and three sales workers, one edge and one worker are killed."""
     compose.up("--scale", "edge=2", "--scale", "sales-worker=3", "--no-recreate")
     compose.until("the proxy has two edges", lambda: edges(compose) == 2, 30)
-    tills = subprocess.Popen(
-        [compose.program, "--project-name", PROJECT, "--project-directory", str(ROOT), "--file",
-         str(ROOT / "docker-compose.yml"), "run", "--rm", "--no-deps", "--no-TTY", "pos", "load", "--url=http://proxy:8080",
-         f"--token={compose.token()}", "--concurrency=8", "--seconds=20", "--until=receipt", "--allow-remote", "--json"],
-        env=compose.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    tills = selling(compose, "--concurrency=8", "--seconds=20", "--until=receipt")
     time.sleep(6)
     crash(compose.containers("edge")[0])
     time.sleep(3)
@@ -250,6 +247,58 @@ def scaled(compose):
     busy = [container["Name"] for container in compose.containers("sales-worker")
             if json_log_lines(compose, container["Id"]) == 0]
     return problems + [f"{name} logs no JSON" for name in busy]
+
+
+def selling(compose, *options):
+    """Tills that sell through the proxy, in a container of their own."""
+    return subprocess.Popen(
+        [compose.program, "--project-name", PROJECT, "--project-directory", str(ROOT), "--file",
+         str(ROOT / "docker-compose.yml"), "run", "--rm", "--no-deps", "--no-TTY", "pos", "load", "--url=http://proxy:8080",
+         f"--token={compose.token()}", *options, "--allow-remote", "--json"],
+        env=compose.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def rolled(compose):
+    """At 300 sales a second, every edge and every worker is restarted, one after the other, as a rollout does."""
+    workers = [f"{kind}-worker" for kind in ("sales", "stock", "receipts")]
+    scale = [argument for worker in workers for argument in ("--scale", f"{worker}=2")]
+    compose.up("--scale", "edge=2", *scale, "--no-recreate")
+    before = log_bytes(compose)
+    tills = selling(compose, "--rate=300", "--seconds=100")
+    time.sleep(3)
+    began, slowest = time.monotonic(), {}
+    for service in ("edge", *workers):
+        for container in compose.containers(service):
+            compose.engine.docker("restart", "--time", "45", container["Id"])
+            up = time.monotonic()
+            compose.until(f"{service} is back", lambda one=container: healthy(compose, one))
+            if service == "edge":
+                compose.until("the proxy has it back", lambda: edges(compose) == 2, 30)
+            slowest[service] = round(max(slowest.get(service, 0), time.monotonic() - up), 1)
+    rolling = time.monotonic() - began
+    said, complained = tills.communicate(timeout=240)
+    print(f"compose: rolled in {rolling:.0f} s; seconds until healthy again, at the most: {slowest}", flush=True)
+    print(f"compose: tills said: {summary(said)}", flush=True)
+    try:
+        report = json.loads(said)
+    except ValueError:
+        return [f"the tills ended with {tills.returncode}: {complained[-1000:]}"]
+    print(f"compose: {(log_bytes(compose) - before) / report['acknowledged']:.1f} KB of log for 1,000 sales", flush=True)
+    problems = [] if rolling < 95 else [f"the tills had gone home: rolling took {rolling:.0f} s"]
+    troubles = {key: report[key] for key in ("refused", "given_up", "unrecorded", "errors") if report[key]}
+    return problems + ([f"tills had trouble: {troubles}"] if troubles else [])
+
+
+def healthy(compose, container):
+    state = json.loads(compose.engine.docker("inspect", container["Id"]).stdout)[0]["State"]
+    return state["Running"] and state["Health"]["Status"] == "healthy"
+
+
+def log_bytes(compose):
+    """What our own parts have logged so far."""
+    parts = [container for service in ("edge", "sales-worker", "stock-worker", "receipts-worker")
+             for container in compose.containers(service)]
+    return sum(os.path.getsize(container["LogPath"]) for container in parts)
 
 
 def summary(said):

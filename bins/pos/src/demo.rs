@@ -71,6 +71,15 @@ pub enum Owner {
 }
 
 impl Owner {
+    /// The body of a sale of so many of the first product, paid in cash at the first register, for `POST /v1/sales`.
+    #[must_use]
+    pub fn basket(self, quantity: u32) -> String {
+        let (store, register, product) = (self.store(), self.register(1), self.product(1));
+        format!(
+            r#"{{"store":"{store}","register":"{register}","currency":"EUR","lines":[{{"product":"{product}","quantity":"{quantity}"}}],"payments":[{{"method":"cash","tendered":1000}}]}}"#
+        )
+    }
+
     fn id(self, kind: u16, number: u32) -> Uuid {
         let owner: u128 = match self {
             Self::Cafe => 0xcafe,

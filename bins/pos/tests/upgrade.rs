@@ -60,13 +60,7 @@ async fn until_ready(url: &str) {
 /// Sells through an edge and waits for each receipt.
 async fn sell(url: String, token: String) {
     let mut client = Client::new(Target::new(&url, Some(&token)).unwrap(), Duration::from_secs(40));
-    let owner = demo::Owner::Cafe;
-    let body = format!(
-        r#"{{"store":"{}","register":"{}","currency":"EUR","lines":[{{"product":"{}","quantity":"1"}}],"payments":[{{"method":"cash","tendered":100000}}]}}"#,
-        owner.store(),
-        owner.register(1),
-        owner.product(1)
-    );
+    let body = demo::Owner::Cafe.basket(1);
     for _ in 0..SALES_EACH {
         let key = Ids::random().next();
         let post = Post { key, prefer: Some("wait=30, until=receipt"), body: body.clone().into() };

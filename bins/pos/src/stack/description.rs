@@ -29,13 +29,9 @@ impl Stack {
     /// Sell, show the receipt, show the stock: as they stand, for a shell.
     fn curl(&self) -> [String; 3] {
         let (url, token) = (self.url(), self.token());
-        let (store, register, product) = (Owner::Cafe.store(), Owner::Cafe.register(1), Owner::Cafe.product(1));
+        let (store, product) = (Owner::Cafe.store(), Owner::Cafe.product(1));
         let sale = Ids::random().next();
-        let line = format!(r#"{{"product":"{product}","quantity":"2"}}"#);
-        let payment = r#"{"method":"cash","tendered":1000}"#;
-        let body = format!(
-            r#"{{"store":"{store}","register":"{register}","currency":"EUR","lines":[{line}],"payments":[{payment}]}}"#
-        );
+        let body = Owner::Cafe.basket(2);
         let bearer = format!("-H 'Authorization: Bearer {token}'");
         let headers = format!(
             "{bearer} -H 'Content-Type: application/json' -H 'Idempotency-Key: {sale}' -H 'Prefer: wait=10, until=receipt'"

@@ -28,13 +28,7 @@ struct Seen {
 async fn sell(target: Target) -> Seen {
     let mut client = Client::new(target, Duration::from_secs(30));
     let mut seen = Seen::default();
-    let owner = demo::Owner::Cafe;
-    let body = format!(
-        r#"{{"store":"{}","register":"{}","currency":"EUR","lines":[{{"product":"{}","quantity":"1"}}],"payments":[{{"method":"cash","tendered":100000}}]}}"#,
-        owner.store(),
-        owner.register(1),
-        owner.product(1)
-    );
+    let body = demo::Owner::Cafe.basket(1);
     loop {
         let post = Post { key: Ids::random().next(), prefer: Some("wait=25"), body: body.clone().into() };
         match client.post("/v1/sales", post).await {

@@ -24,13 +24,7 @@ fn client(running: &Running<'_>) -> Client {
 
 async fn sell(running: &Running<'_>, count: u32) -> Vec<Sold> {
     let mut client = client(running);
-    let owner = Owner::Cafe;
-    let body = format!(
-        r#"{{"store":"{}","register":"{}","currency":"EUR","lines":[{{"product":"{}","quantity":"1"}}],"payments":[{{"method":"cash","tendered":100000}}]}}"#,
-        owner.store(),
-        owner.register(1),
-        owner.product(1)
-    );
+    let body = Owner::Cafe.basket(1);
     let mut sold = Vec::new();
     for _ in 0..count {
         let key = Ids::random().next();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod apart;
+mod autoscaling;
 mod deadletters;
 mod drain;
 mod drill;

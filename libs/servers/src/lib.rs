@@ -16,5 +16,5 @@ mod user;
 
 pub use error::Error;
 pub use password::Password;
-pub use ports::{free_port, port_or_free};
+pub use ports::{free_listener, free_port, port_or_free};
 pub use programs::Programs;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use tillstream_servers::port_or_free;
+use tillstream_servers::{free_listener, port_or_free};
 use toml::{Table, Value};
 
 use super::{Role, Stack, StackOptions};
@@ -38,7 +38,7 @@ impl Ports {
             None => SocketAddr::from((Ipv4Addr::LOCALHOST, port_or_free(EDGE_PORT)?)),
         };
         // Held until all are chosen, so that no two are the same.
-        let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port on 127.0.0.1");
+        let any = || free_listener().context("find a free port on 127.0.0.1");
         let held = [any()?, any()?, any()?, any()?, any()?, any()?];
         let port = |index: usize| held[index].local_addr().map(|address| address.port());
         let workers = [port(3)?, port(4)?, port(5)?];

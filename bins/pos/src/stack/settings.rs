@@ -28,6 +28,7 @@ pub(crate) struct Ports {
 impl Ports {
     pub(crate) fn choose(options: &StackOptions) -> anyhow::Result<Self> {
         let edge = match options.listen {
+            Some(any) if any == SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) => free_listener()?.local_addr()?,
             Some(wanted) => {
                 // Held but for this moment: the edge would only say so much later, in its own log.
                 let listener = TcpListener::bind(wanted).with_context(|| {

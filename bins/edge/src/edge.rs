@@ -51,6 +51,7 @@ impl Edge {
         let pool = tillstream_store::pool(
             process.name,
             &config.database.url,
+            tillstream_store::Plans::Each,
             config.database.max_connections,
             Duration::from_millis(config.database.acquire_timeout_ms),
         )

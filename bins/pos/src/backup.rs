@@ -19,9 +19,6 @@ use crate::{
     secrets::{SUPERUSER, Secrets},
 };
 
-/// What a backup holds, by its name in the data folder.
-const PARTS: [&str; 2] = ["postgres", "secrets"];
-
 /// Options of `pos backup`.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
@@ -73,30 +70,26 @@ pub(crate) fn restore(options: &Restore) -> anyhow::Result<()> {
     }
     folder.make()?;
     let _lock = folder.lock()?;
-    for part in PARTS {
-        let (from, to) = (options.from.join(part), folder.root().join(part));
-        ensure!(from.exists(), "{} is missing: is {} a backup?", from.display(), options.from.display());
-        if part == "postgres" {
-            ensure!(!to.exists(), "{} is there: move it away first", to.display());
-        }
-        // Keys and passwords that are there are those of the streams, which are there too.
-        if !to.exists() || (to.is_dir() && fs::read_dir(&to)?.next().is_none()) {
-            copy(&from, &to)?;
-        }
+    let [from, new] = [options.from.join("postgres"), folder.root().join("postgres.new")];
+    ensure!(from.exists(), "{} is missing: is {} a backup?", from.display(), options.from.display());
+    ensure!(!folder.postgres().exists(), "{} is there: move it away first", folder.postgres().display());
+    if new.exists() {
+        fs::remove_dir_all(&new).with_context(|| format!("remove {}, left by an earlier attempt", new.display()))?;
     }
-    if let Some(archive) = &options.archive {
-        let until = options.until.map(Timestamp::to_rfc3339);
-        Cluster::recover(&folder.postgres(), &std::path::absolute(archive)?, until.as_deref())?;
+    // Secrets that are there are those of the streams, which are there too.
+    if fs::read_dir(folder.secrets())?.next().is_none() {
+        copy(&options.from.join("secrets"), &folder.secrets())?;
     }
-    out!(
-        "restored into {}; start it with `pos up`, then have the workers take again what came after the backup:",
-        folder.root().display()
-    );
-    out!(
-        "  pos streams replay --data {} --since {}",
-        folder.root().display(),
-        options.until.map_or_else(|| "TIME".to_owned(), |until| until.to_string())
-    );
+    copy(&from, &new)?;
+    let archive = options.archive.as_deref().map(std::path::absolute).transpose()?;
+    let until = options.until.map(Timestamp::to_rfc3339);
+    Cluster::recover(&new, archive.as_deref(), until.as_deref())?;
+    // Whole, or not at all.
+    fs::rename(&new, folder.postgres()).with_context(|| format!("make {}", folder.postgres().display()))?;
+    let root = folder.root().display();
+    out!("restored into {root}; start it with `pos up`, and let nobody sell");
+    out!("enter what the catalogue had and has no more, then have the workers take again what came after:");
+    out!("  pos streams replay --data {root} --since TIME, ten minutes before the restored moment");
     Ok(())
 }
 

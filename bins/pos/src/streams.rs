@@ -31,7 +31,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TIME")]
         since: Timestamp,
     },
-    /// Write all that the streams hold into a file
+    /// Write all that the streams hold into a new file
     Save {
         #[command(flatten)]
         place: Place,
@@ -39,12 +39,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Publish all that a file holds; what took effect before does not again
+    /// Publish the commands and events of a file; what took effect before does not again
     Load {
         #[command(flatten)]
         place: Place,
         /// What `save` has written
         file: PathBuf,
+        /// Also the dead letters; over a NATS that has them already there would be two of each
+        #[arg(long)]
+        letters: bool,
     },
 }
 
@@ -78,7 +81,7 @@ enum Line {
 pub(crate) async fn command(command: Command) -> anyhow::Result<()> {
     let (Command::Replay { place, .. } | Command::Save { place, .. } | Command::Load { place, .. }) = &command;
     let bus = place.nats.connect(&place.data).await?;
-    // Names are all that matters here.
+    // Limits are left as they are; names are all that matters here.
     let topology = Topology::declare(bus.partitions(), &Limits::default());
     match command {
         Command::Replay { since, .. } => {
@@ -91,17 +94,19 @@ pub(crate) async fn command(command: Command) -> anyhow::Result<()> {
             let messages = save(&topology, &bus, &out).await?;
             out!("{messages} messages written to {}", out.display());
         }
-        Command::Load { file, .. } => {
-            let messages = load(&bus, &file).await?;
+        Command::Load { file, letters, .. } => {
+            let messages = load(&bus, &file, letters).await?;
             out!("{messages} messages published");
         }
     }
     Ok(())
 }
 
+/// It holds every sale that is under way: for this user's eyes only, and there whole or not at all.
 async fn save(topology: &Topology, bus: &Bus, path: &Path) -> anyhow::Result<u64> {
     let context = || format!("write {}", path.display());
-    let mut file = BufWriter::new(File::create(path).with_context(context)?);
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(dir).with_context(context)?);
     let mut messages = 0;
     for stream in topology.streams() {
         messages += bus
@@ -112,10 +117,9 @@ async fn save(topology: &Topology, bus: &Bus, path: &Path) -> anyhow::Result<u64
             .await?;
     }
     write(&mut file, &Line::End { messages }).with_context(context)?;
-    file.into_inner()
-        .map_err(std::io::IntoInnerError::into_error)
-        .and_then(|file| file.sync_all())
-        .with_context(context)?;
+    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(context)?;
+    file.as_file().sync_all().with_context(context)?;
+    file.persist_noclobber(path).with_context(context)?;
     Ok(messages)
 }
 
@@ -125,8 +129,8 @@ fn write(file: &mut impl Write, line: &Line) -> anyhow::Result<()> {
 }
 
 /// Reads the file twice: one that is cut short publishes nothing.
-async fn load(bus: &Bus, path: &Path) -> anyhow::Result<u64> {
-    let (mut messages, mut end) = (0, None);
+async fn load(bus: &Bus, path: &Path, letters: bool) -> anyhow::Result<u64> {
+    let (mut messages, mut published, mut end) = (0, 0, None);
     for line in lines(path)? {
         ensure!(end.is_none(), "{} goes on after its end", path.display());
         match line? {
@@ -136,12 +140,15 @@ async fn load(bus: &Bus, path: &Path) -> anyhow::Result<u64> {
     }
     ensure!(end == Some(messages), "{} is cut short: it holds {messages} messages and no matching end", path.display());
     for line in lines(path)? {
-        if let Line::Message { subject, payload } = line? {
+        if let Line::Message { subject, payload } = line?
+            && (letters || !subject.starts_with("dead."))
+        {
             let payload = hex::decode(payload).with_context(|| format!("read {}", path.display()))?;
             bus.publish(subject, payload.into()).await.context("publish; to load the file again does no harm")?;
+            published += 1;
         }
     }
-    Ok(messages)
+    Ok(published)
 }
 
 fn lines(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Line>>> {

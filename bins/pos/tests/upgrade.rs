@@ -21,7 +21,7 @@ use tillstream_runtime::Ids;
 use tillstream_servers::free_port;
 use tokio::{
     process::{Child, Command},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use toml::{Table, Value};
 
@@ -52,9 +52,12 @@ fn old_part(old: &Path, role: Role, data: &Path, dir: &Path) -> (Child, String) 
 }
 
 async fn until_ready(url: &str) {
-    while !matches!(http::get(&format!("{url}/readyz"), Duration::from_secs(1)).await, Ok((200, _))) {
-        sleep(Duration::from_millis(20)).await;
-    }
+    let asking = async {
+        while !matches!(http::get(&format!("{url}/readyz"), Duration::from_secs(1)).await, Ok((200, _))) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), asking).await.expect("the older part becomes ready");
 }
 
 /// Sells through an edge and waits for each receipt.

@@ -5,14 +5,18 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use async_nats::jetstream::{
+    consumer::{DeliverPolicy, pull},
+    context::ConsumerInfoErrorKind,
+    stream,
+};
 use futures_util::StreamExt;
 use tillstream_domain::time::Timestamp;
 use tokio::time::timeout;
 
 use crate::{
     Bus,
-    topology::{Topology, TopologyError, failed},
+    topology::{Lag, Topology, TopologyError, failed},
 };
 
 /// A broker that says nothing for so long has nothing more: what was to come was trimmed meanwhile.
@@ -31,6 +35,12 @@ pub enum ReplayError {
         /// The first that is there.
         kept: Timestamp,
     },
+    /// All that was ever in it is forgotten.
+    #[error("{stream} keeps nothing of what was in it")]
+    Empty {
+        /// Which stream.
+        stream: String,
+    },
     /// The broker did not do as asked.
     #[error(transparent)]
     Broker(#[from] TopologyError),
@@ -46,36 +56,51 @@ pub struct Kept {
 }
 
 impl Topology {
-    /// Has every consumer take again what was published at `since` or later: each is removed and made anew to begin there.
-    /// Returns how many messages each now has before it.
+    /// Has every consumer take again what was published at `since` or later, and what it has not taken yet, however old:
+    /// each is removed and made anew to begin there. Returns how many messages each now has before it.
     ///
     /// # Errors
     /// Before anything is changed, when messages of that time are gone; later, when the broker refuses.
     pub async fn replay(&self, bus: &Bus, since: Timestamp) -> Result<Vec<(String, u64)>, ReplayError> {
-        for (stream, _) in &self.consumers {
-            let found = bus.jetstream.get_stream(stream).await;
-            let found = found.map_err(|error| failed(format!("look at stream {stream}"), error))?;
-            let state = &found.cached_info().state;
-            let kept =
-                Timestamp::from_micros(i64::try_from(state.first_timestamp.unix_timestamp_nanos() / 1000).unwrap_or(0));
-            if let Ok(kept) = kept
-                && state.first_sequence > 1
-                && kept > since
-            {
-                return Err(ReplayError::Forgotten { stream: stream.clone(), since, kept });
-            }
-        }
-        let start_time = async_nats::datetime::from_nanos(i128::from(since.micros()) * 1000)
-            .map_err(|error| failed("read the moment".to_owned(), error))?;
-        let mut before = Vec::new();
-        for (stream, config) in &self.consumers {
-            let name = config.durable_name.as_deref().unwrap_or_default();
+        let mut planned = Vec::new();
+        for (stream, declared) in &self.consumers {
+            let name = declared.durable_name.as_deref().unwrap_or_default();
             let what = format!("{stream}/{name}");
-            let found = bus.jetstream.get_stream(stream).await;
-            let found = found.map_err(|error| failed(format!("look at stream {stream}"), error))?;
-            found.delete_consumer(name).await.map_err(|error| failed(format!("remove consumer {what}"), error))?;
-            let config = pull::Config { deliver_policy: DeliverPolicy::ByStartTime { start_time }, ..config.clone() };
-            let consumer = found.create_consumer(config).await;
+            let looking = |error: async_nats::Error| failed(format!("look at consumer {what}"), error);
+            let found = bus.jetstream.get_stream(stream).await.map_err(|error| looking(error.into()))?;
+            all_is_kept(&found.cached_info().state, stream, since)?;
+            let mut config = declared.clone();
+            // One that an interrupted replay has removed begins with all that is kept.
+            config.deliver_policy = match found.consumer_info(name).await {
+                Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => DeliverPolicy::All,
+                Err(error) => return Err(looking(error.into()).into()),
+                Ok(info) => {
+                    let is = &info.config;
+                    (config.ack_wait, config.max_ack_pending) = (is.ack_wait, is.max_ack_pending);
+                    (config.max_waiting, config.num_replicas) = (is.max_waiting, is.num_replicas);
+                    let lag = Lag::from(&info);
+                    let oldest = bus.oldest_pending(stream, &config.filter_subject, &lag).await?;
+                    match oldest {
+                        Some(oldest) if oldest < since => {
+                            DeliverPolicy::ByStartSequence { start_sequence: lag.done + 1 }
+                        }
+                        _ => DeliverPolicy::ByStartTime {
+                            start_time: async_nats::datetime::from_nanos(i128::from(since.micros()) * 1000)
+                                .map_err(looking)?,
+                        },
+                    }
+                }
+            };
+            planned.push((what, name, found, config));
+        }
+        let mut before = Vec::new();
+        for (what, name, stream, config) in planned {
+            match stream.delete_consumer(name).await {
+                Ok(_) => {}
+                Err(_) if config.deliver_policy == DeliverPolicy::All => {}
+                Err(error) => return Err(failed(format!("remove consumer {what}"), error).into()),
+            }
+            let consumer = stream.create_consumer(config).await;
             let consumer = consumer.map_err(|error| failed(format!("make consumer {what} anew"), error))?;
             before.push((what, consumer.cached_info().num_pending));
         }
@@ -85,6 +110,18 @@ impl Topology {
     /// The names of the streams.
     pub fn streams(&self) -> impl Iterator<Item = &str> {
         self.streams.iter().map(|config| config.name.as_str())
+    }
+}
+
+/// Whether nothing is gone that was published at `since` or later.
+fn all_is_kept(state: &stream::State, stream: &str, since: Timestamp) -> Result<(), ReplayError> {
+    let first = Timestamp::from_micros(i64::try_from(state.first_timestamp.unix_timestamp_nanos() / 1000).unwrap_or(0));
+    match first {
+        // Nothing was ever removed from it.
+        _ if state.first_sequence <= 1 => Ok(()),
+        Ok(kept) if state.messages > 0 && kept <= since => Ok(()),
+        Ok(kept) if state.messages > 0 => Err(ReplayError::Forgotten { stream: stream.to_owned(), since, kept }),
+        _ => Err(ReplayError::Empty { stream: stream.to_owned() }),
     }
 }
 
@@ -107,11 +144,10 @@ impl Bus {
         let consumer = consumer.map_err(|error| failing(error.into()))?;
         let mut messages = consumer.messages().await.map_err(|error| failing(error.into()))?;
         while left {
-            let next = timeout(SILENCE, messages.next()).await.map_err(|error| failing(error.into()))?;
-            let Some(message) = next else { break };
+            let Ok(Some(message)) = timeout(SILENCE, messages.next()).await else { break };
             let message = message.map_err(|error| failing(error.into()))?;
-            let sequence = message.info().map_err(failing)?.stream_sequence;
-            left = sequence < state.last_sequence;
+            let info = message.info().map_err(failing)?;
+            left = info.pending > 0 && info.stream_sequence < state.last_sequence;
             count += 1;
             each(Kept { subject: message.subject.to_string(), payload: message.payload.to_vec() })?;
         }

@@ -4,6 +4,8 @@
 //! message is done with. A limit by age or size would one day forget one that a stopped worker has not seen. So nothing
 //! is forgotten by limits: what all consumers have acknowledged is trimmed once the stream holds more than is to be kept.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use tracing::info;
 
@@ -17,7 +19,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keep {
-    /// Nothing is trimmed while the stream takes no more than this, or than half of what it may.
+    /// About so many bytes of the last messages, but no more than half of what the stream may hold.
     pub bytes: u64,
     /// This many of the last messages are never trimmed.
     pub messages: u64,
@@ -52,26 +54,43 @@ impl Bus {
         let (state, room) = (&stream.cached_info().state, stream.cached_info().config.max_bytes);
         // A stream that may hold less than is to be kept would fill up and stay full.
         let room = u64::try_from(room).unwrap_or(u64::MAX);
-        if state.bytes <= keep.bytes.min(room / 2) {
+        let bytes = keep.bytes.min(room / 2);
+        if state.bytes <= bytes {
             return Ok(0);
         }
+        // The oldest go: as many as bring it down to what is to be kept, taking messages to be of a size.
+        let too_many = u128::from(state.messages) * u128::from(state.bytes - bytes) / u128::from(state.bytes);
+        let excess = state.first_sequence + u64::try_from(too_many).unwrap_or(u64::MAX);
         let last = state.last_sequence;
-        let mut done = last.saturating_sub(keep.messages);
-        for (consumer, ..) in CONSUMERS.iter().filter(|(_, of, _)| *of == class) {
+        let reach = excess.min(last).min(last.saturating_sub(keep.messages));
+        let mut taken: BTreeMap<String, u64> = BTreeMap::new();
+        for (consumer, _, context) in CONSUMERS.iter().filter(|(_, of, _)| *of == class) {
             let lag = self.lag(&name, consumer).await?;
             // A consumer's floor moves with what it takes only, and most messages are not for it.
-            done = done.min(if lag.pending + lag.in_hand == 0 { last } else { lag.done });
+            let done = if lag.pending + lag.in_hand == 0 { last } else { lag.done };
+            let by_all = taken.entry(class.subject(context, partition)).or_insert(done);
+            *by_all = done.min(*by_all);
         }
+        let by_all = taken.values().copied().min().unwrap_or(last).min(reach);
+        let mut purged = 0;
         // Brokers before 2.14.3 take a purge below the first message for a purge of all.
-        if done < state.first_sequence {
-            return Ok(0);
+        if by_all >= state.first_sequence {
+            // Messages below this sequence go.
+            purged += stream.purge().sequence(by_all + 1).await.map_err(|error| failed(error.into()))?.purged;
         }
-        // Messages below this sequence go.
-        let purged = stream.purge().sequence(done + 1).await.map_err(|error| failed(error.into()))?;
-        if purged.purged > 0 {
-            info!(stream = name, messages = purged.purged, "trimmed what all workers have taken");
+        // A consumer that stands still must not fill the stream with what is another's, and done. One by one, they are
+        // dearer to forget.
+        for (subject, done) in taken {
+            let done = done.min(reach);
+            if state.bytes > room / 4 * 3 && done > by_all {
+                let purge = stream.purge().filter(subject).sequence(done + 1);
+                purged += purge.await.map_err(|error| failed(error.into()))?.purged;
+            }
         }
-        Ok(purged.purged)
+        if purged > 0 {
+            info!(stream = name, messages = purged, "trimmed what all workers have taken");
+        }
+        Ok(purged)
     }
 
     /// Forgets all events of a partition, taken or not. For tests of what happens then.

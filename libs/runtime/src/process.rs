@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context;
 use clap::Parser;
 use tillstream_bus::Bus;
-use tillstream_store::PgPool;
+use tillstream_store::{PgPool, Plans};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -163,6 +163,7 @@ impl Process {
         let pool = tillstream_store::pool(
             self.name,
             &database.url,
+            Plans::Once,
             database.max_connections,
             Duration::from_millis(database.acquire_timeout_ms),
         )

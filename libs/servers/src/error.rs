@@ -109,7 +109,10 @@ pub enum Error {
         output: String,
     },
     /// The archive's name can't be put into a command.
-    #[error("{} can't be used: it must be an absolute path without quotes, percent signs and backslashes", dir.display())]
+    #[error(
+        "{} can't be used as an archive: it must be a folder, named by an absolute path without quotes, percent signs and backslashes",
+        dir.display()
+    )]
     ArchiveName {
         /// The folder.
         dir: PathBuf,

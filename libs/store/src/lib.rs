@@ -16,7 +16,7 @@ pub mod stock;
 pub mod tenant;
 pub mod verify;
 
-pub use connect::{MIGRATIONS, pool};
+pub use connect::{MIGRATIONS, Plans, pool};
 pub use error::{Error, Fault};
 pub use sqlx::{PgConnection, PgPool};
 

@@ -275,7 +275,13 @@ impl Shop {
     /// # Panics
     /// When the settings are unusable.
     pub async fn station<W: Worker>(&self, worker: W, process: &Process) -> Station<W> {
-        let pool = tillstream_store::pool(W::NAME, &self.database.url(W::NAME), 3, Duration::from_millis(500));
+        let pool = tillstream_store::pool(
+            W::NAME,
+            &self.database.url(W::NAME),
+            tillstream_store::Plans::Once,
+            3,
+            Duration::from_millis(500),
+        );
         let settings = WorkerSettings {
             pull: PullSettings { batch: 200, gather_ms: 0, expires_ms: 1_000 },
             deliveries_until_alone: 3,

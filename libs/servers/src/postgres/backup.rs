@@ -30,9 +30,11 @@ impl Cluster {
     pub(super) fn archive_settings(&self) -> Vec<(&'static str, String)> {
         self.archive.as_deref().map_or_else(Vec::new, |dir| {
             let dir = dir.display();
-            // A name appears only with all of its content on the disk; an archived segment is never written over.
+            // A name appears only with all of its content on the disk, and an archived segment is never written over. The
+            // server asks again for one that it has not noted as archived.
             let copy = format!(
-                "test ! -f '{dir}/%f' && cp '%p' '{dir}/%f.partly' && sync && mv '{dir}/%f.partly' '{dir}/%f' && sync"
+                "if test -f '{dir}/%f'; then cmp -s '%p' '{dir}/%f'; \
+                 else cp '%p' '{dir}/%f.partly' && sync '{dir}/%f.partly' && mv '{dir}/%f.partly' '{dir}/%f' && sync '{dir}'; fi"
             );
             vec![
                 ("archive_mode", "on".to_owned()),
@@ -63,20 +65,22 @@ impl Cluster {
     }
 
     /// Has the data folder `dir`, which holds a backup, go on from it through the log in `archive` when it is started: to
-    /// the moment `until` (RFC 3339), or as far as the log goes.
+    /// the moment `until` (RFC 3339), or as far as the log goes. Without an archive it ends where the backup ends. Either
+    /// way a new timeline begins, so that what is archived from then on has names of its own.
     ///
     /// # Errors
-    /// A file can't be written.
-    pub fn recover(dir: &Path, archive: &Path, until: Option<&str>) -> Result<(), Error> {
-        if !plain(archive) || until.is_some_and(|until| until.contains('\'')) {
-            return Err(Error::ArchiveName { dir: archive.to_owned() });
-        }
+    /// There is no such archive, or a file can't be written.
+    pub fn recover(dir: &Path, archive: Option<&Path>, until: Option<&str>) -> Result<(), Error> {
+        let restore = match archive {
+            None => "false".to_owned(),
+            Some(archive) if plain(archive) && archive.is_dir() => format!("cp ''{}/%f'' ''%p''", archive.display()),
+            Some(archive) => return Err(Error::ArchiveName { dir: archive.to_owned() }),
+        };
         // It reads no T and no Z. Empty, for a backup of what was recovered once may still name another moment.
         let target = until.map(|until| until.replace('T', " ").replace('Z', "+00")).unwrap_or_default();
         let settings = format!(
-            "\n# Written to recover from a backup; of no effect afterwards.\nrestore_command = 'cp ''{}/%f'' ''%p'''\n\
-             recovery_target_action = 'promote'\nrecovery_target_time = '{target}'\nhot_standby = off\n",
-            archive.display()
+            "\n# Written to recover from a backup; of no effect afterwards.\nrestore_command = '{restore}'\n\
+             recovery_target_action = 'promote'\nrecovery_target_time = '{target}'\nhot_standby = off\n"
         );
         let file = dir.join("postgresql.auto.conf");
         let append = || OpenOptions::new().append(true).create(true).open(&file)?.write_all(settings.as_bytes());

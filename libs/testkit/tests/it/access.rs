@@ -119,7 +119,9 @@ async fn the_edge_sees_one_merchant_or_none() {
 async fn rows_are_looked_up_by_key_however_old_the_plan() {
     let shop = Shop::open_idle().await;
     let url = shop.database.url("sales");
-    let pool = tillstream_store::pool("sales", &url, 1, std::time::Duration::from_secs(5)).unwrap();
+    let pool =
+        tillstream_store::pool("sales", &url, tillstream_store::Plans::Once, 1, std::time::Duration::from_secs(5))
+            .unwrap();
     let mut conn = pool.acquire().await.unwrap();
     let look_up = "select m.outcome from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, id)
          join inbox.messages m on m.merchant_id = wanted.merchant_id and not m.of_event and m.id = wanted.id";

@@ -46,7 +46,14 @@ async fn shop() -> (Shop, PgPool, PgPool) {
     }
     shop.drain().await;
     let pool = |role: &str| {
-        tillstream_store::pool(role, &shop.database.url(role), 1, std::time::Duration::from_secs(5)).unwrap()
+        tillstream_store::pool(
+            role,
+            &shop.database.url(role),
+            tillstream_store::Plans::Once,
+            1,
+            std::time::Duration::from_secs(5),
+        )
+        .unwrap()
     };
     let (of_stock, of_receipts) = (pool("stock"), pool("receipts"));
     (shop, of_stock, of_receipts)

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 use tillstream_bus::{subject::Class, topology::Limits, trim::Keep};
-use tillstream_testkit::{Shop, ShopOptions};
+use tillstream_testkit::{SHOP, Shop, ShopOptions};
 use tokio::time::{Duration, Instant};
 
 #[tokio::test]
@@ -73,6 +73,32 @@ async fn without_a_broker_nothing_is_accepted() {
     assert_eq!(shop.count("select count(*) from sales.sales").await, 2);
     assert_eq!(shop.count("select count(*) from receipts.receipts").await, 2);
     assert_eq!(shop.stock("espresso").await, "98");
+}
+
+#[tokio::test]
+async fn a_worker_that_stands_still_does_not_fill_the_commands_of_another() {
+    const KEEP: Keep = Keep { bytes: 1 << 30, messages: 0 };
+    let limits = Limits { commands_max_bytes: 20_000, ..Limits::default() };
+    let shop = Shop::with(ShopOptions { working: false, limits, ..ShopOptions::default() }).await;
+    let trimmer = shop.bus_as("sales").await;
+    let found =
+        json!({"store": SHOP.store(), "reason": "found", "lines": [{"product": SHOP.product("tea"), "delta": "5"}]});
+    let key = shop.ids.next().to_string();
+    let adjusted = shop.call("POST", "/v1/stock/adjustments").header("idempotency-key", &key).json(&found);
+    assert_eq!(adjusted.header("prefer", "respond-async").send().await.status, StatusCode::ACCEPTED);
+    let sale = shop.basket(&[("tea", "1")]);
+    let fill = async || {
+        while shop.selling(shop.ids.next(), &sale).header("prefer", "respond-async").send().await.status
+            == StatusCode::ACCEPTED
+        {}
+    };
+    fill().await;
+    assert_eq!(trimmer.trim(Class::Command, 0, KEEP).await.unwrap(), 0, "nothing is recorded yet");
+    shop.drain_one(tillstream_sales_worker::Sales, &shop.process()).await;
+    assert!(trimmer.trim(Class::Command, 0, KEEP).await.unwrap() > 0, "recorded sales make room");
+    fill().await;
+    shop.drain().await;
+    assert_eq!(shop.count("select count(*) from stock.movements where reason = 'found'").await, 1, "it was kept");
 }
 
 #[tokio::test]

@@ -31,7 +31,9 @@ test: services ## Everything that CI checks: format, lints, tests, licences
 	@set -e; for area in $(AREAS); do echo "scripts/delivery/$$area --quick"; scripts/delivery/$$area --quick; done
 
 test-delivery: services ## Every check of images, compose file, chart, Terraform, workflows, monitoring, logging
-	@set -e; for area in $(AREAS) upgrade; do echo "scripts/delivery/$$area"; scripts/delivery/$$area; done
+	@set -e; engine=$$(mktemp -d); trap 'rm -rf "$$engine"' EXIT; for area in $(AREAS) live upgrade; do \
+		case $$area in images|compose) with="--engine $$engine";; *) with=;; esac; \
+		echo "scripts/delivery/$$area $$with"; scripts/delivery/$$area $$with; done
 
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -21,6 +21,7 @@ mod memory;
 mod outage;
 mod systems;
 mod table;
+mod watched;
 
 /// Measures Tillstream beside a server of conventional design
 #[derive(Debug, Parser)]
@@ -38,6 +39,8 @@ enum Command {
     Outage(outage::Options),
     /// Tillstream's memory at rest, under load and after it
     Memory(memory::Options),
+    /// How long each part takes to start, and what it costs to watch it
+    Watched(watched::Options),
     /// The conventional server
     #[command(hide = true)]
     Conventional(conventional::Options),
@@ -68,6 +71,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Run(options) => compare::run(options).await,
             Command::Outage(options) => outage::run(options).await,
             Command::Memory(options) => memory::run(options).await,
+            Command::Watched(options) => watched::run(options).await,
             Command::Conventional(options) => conventional::serve(options).await,
         }
     };

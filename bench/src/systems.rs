@@ -100,6 +100,11 @@ pub(crate) fn folder(place: &Place) -> anyhow::Result<TempDir> {
 
 /// Tillstream, as `pos up` runs it, with the demo shop.
 pub(crate) async fn tillstream(place: &Place, folder: &TempDir, products: u32) -> anyhow::Result<Stack> {
+    with_shop(place, folder, demo::Size { products, ..demo::Size::default() }).await
+}
+
+/// The same, with a shop of this size.
+pub(crate) async fn with_shop(place: &Place, folder: &TempDir, size: demo::Size) -> anyhow::Result<Stack> {
     let defaults = StackOptions::new(folder.path().join("tillstream"))?;
     let program = match &place.pos {
         Some(program) => program.clone(),
@@ -109,7 +114,7 @@ pub(crate) async fn tillstream(place: &Place, folder: &TempDir, products: u32) -
         program,
         services: place.services.clone(),
         listen: Some(([127, 0, 0, 1], free_port().context("find a free port")?).into()),
-        shop: Some(demo::Size { products, ..demo::Size::default() }),
+        shop: Some(size),
         log_filter: "warn".to_owned(),
         output: Output::to(|name, line| show_trouble("tillstream", name, line)),
         ..defaults

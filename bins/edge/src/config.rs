@@ -20,7 +20,7 @@ pub struct Config {
     pub(crate) http: HttpSettings,
     pub(crate) commands: CommandSettings,
     pub(crate) events: EventSettings,
-    pub(crate) tracing: TracingSettings,
+    pub(crate) tracing: EdgeTracingSettings,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,6 +56,15 @@ pub(crate) struct EventSettings {
     pub(crate) max_streams: usize,
 }
 
+/// [`TracingSettings`], and whether clients may decide.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EdgeTracingSettings {
+    pub(crate) endpoint: String,
+    pub(crate) sample_ratio: f64,
+    pub(crate) trust_clients: bool,
+}
+
 impl Settings for Config {
     const SAMPLE: &'static str = include_str!("../settings.toml");
 
@@ -67,7 +76,7 @@ impl Settings for Config {
         self.process.listen.as_deref().or(Some(&self.listen))
     }
 
-    fn tracing(&self) -> &TracingSettings {
-        &self.tracing
+    fn tracing(&self) -> TracingSettings {
+        TracingSettings { endpoint: self.tracing.endpoint.clone(), sample_ratio: self.tracing.sample_ratio }
     }
 }

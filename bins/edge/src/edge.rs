@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
     pub(crate) observed: Observed,
+    /// Clients that have begun a trace decide whether it is recorded.
+    pub(crate) trust_clients: bool,
     /// Health and metrics are served by the process's own listener.
     pub(crate) health_apart: bool,
 }
@@ -71,6 +73,7 @@ impl Edge {
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
             observed: Observed::new(&process.metrics),
+            trust_clients: config.tracing.trust_clients,
             health_apart: config.process.listen.is_some(),
         })))
     }

@@ -68,18 +68,21 @@ pub(crate) async fn observe(State(edge): State<Edge>, mut request: Request, next
 }
 
 /// Begins the request's span, if its trace is recorded, and leaves it in the header `traceparent`, from where it goes
-/// into commands; what a client sent there that is none goes no further.
+/// into commands; what a client sent there that is none goes no further. Nor does the wish of a client that is not
+/// trusted to have its trace recorded.
 fn trace(edge: &Edge, method: &str, route: &str, request: &mut Request, log: &tracing::Span) -> Span {
     let headers = request.headers_mut();
     let client = headers.remove(TRACEPARENT).and_then(|value| value.to_str().ok()?.parse::<Traceparent>().ok());
+    let trusted = edge.0.trust_clients;
     // Health checks and pages of documentation are no part of anybody's story.
     let traced = if route.starts_with("/v1/") {
-        edge.0.process.tracing.request(method, route, client.as_ref())
+        edge.0.process.tracing.request(method, route, client.as_ref(), trusted)
     } else {
         Span::default()
     };
     let ours = traced.traceparent();
-    if let Some(known) = ours.or(client) {
+    let theirs = client.map(|client| if trusted { client } else { client.unrecorded() });
+    if let Some(known) = ours.or(theirs) {
         log.record("trace.id", known.trace_id());
         headers.insert(TRACEPARENT, HeaderValue::from_str(&known.to_string()).expect("it is plain ASCII"));
     }

@@ -37,16 +37,13 @@ pub(crate) struct Database {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Nats {
     /// NATS servers, separated by commas [default: that of the data folder]
-    #[arg(long = "nats", id = "nats", value_name = "URL", requires = "nats-secret")]
+    #[arg(long = "nats", id = "nats", value_name = "URL", requires = "nats-password-file")]
     url: Option<String>,
     /// The operator's user on NATS
     #[arg(long, default_value = "operator")]
     user: String,
-    /// The operator's password on NATS
-    #[arg(long, requires = "nats", group = "nats-secret")]
-    password: Option<String>,
-    /// A file with it
-    #[arg(long = "nats-password-file", value_name = "FILE", requires = "nats", group = "nats-secret")]
+    /// A file with the user's password on NATS
+    #[arg(long = "nats-password-file", id = "nats-password-file", value_name = "FILE", requires = "nats")]
     password_file: Option<PathBuf>,
     /// Into how many partitions merchants are spread [default: that of the data folder, else 1]
     #[arg(long, value_name = "COUNT")]
@@ -76,12 +73,11 @@ impl Database {
 impl Nats {
     /// Connects as operator.
     pub(crate) async fn connect(&self, data: &Data) -> anyhow::Result<Bus> {
-        let password = self.password_file.as_deref().map(read_password).transpose()?;
-        let settings = match (&self.url, password.or_else(|| self.password.clone())) {
-            (Some(url), Some(password)) => tillstream_bus::Settings {
+        let settings = match (&self.url, &self.password_file) {
+            (Some(url), Some(file)) => tillstream_bus::Settings {
                 url: url.clone(),
                 user: self.user.clone(),
-                password,
+                password: read_password(file)?,
                 partitions: self.partitions.unwrap_or(1),
             },
             _ => self.of_folder(data)?,

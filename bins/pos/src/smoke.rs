@@ -18,7 +18,7 @@ use crate::{
     demo::Owner,
     load::{
         Shop, Target, Till, Until,
-        client::Client,
+        client::{Client, NotFine},
         shop::{Product, Register},
         till::Ending,
     },
@@ -72,7 +72,9 @@ pub(crate) async fn command(options: Options) -> anyhow::Result<()> {
     let before = smoke.until("stock can be read", async |smoke| smoke.on_hand(register, product).await).await?;
     let id = smoke.sell(&target, currency, register, product).await?;
     out!("sold and recorded: sale {id}");
-    let receipt = smoke.json(&format!("/v1/sales/{id}/receipt")).await?;
+    // Reads may come from a replica, which may lag.
+    let path = format!("/v1/sales/{id}/receipt");
+    let receipt: Value = smoke.until("the receipt can be read", async |smoke| smoke.client.json(&path).await).await?;
     out!("receipt issued: number {}", receipt["number"]);
     let after = smoke
         .until("the sale has moved stock", async |smoke| {
@@ -91,7 +93,7 @@ struct Smoke {
 }
 
 impl Smoke {
-    /// Looks until it is so.
+    /// Looks until it is so, or never will be.
     async fn until<T>(
         &mut self,
         what: &str,
@@ -100,7 +102,7 @@ impl Smoke {
         loop {
             match look(self).await {
                 Ok(value) => return Ok(value),
-                Err(failure) if Instant::now() > self.give_up => {
+                Err(failure) if Instant::now() > self.give_up || is_final(&failure) => {
                     return Err(failure.context(format!("wait until {what}")));
                 }
                 Err(_) => sleep(PAUSE).await,
@@ -140,7 +142,7 @@ impl Smoke {
     /// How much is there, in thousandths; nothing where nothing was ever booked.
     async fn on_hand(&mut self, register: Register, product: Product) -> anyhow::Result<i64> {
         let path = format!("/v1/stock/levels?store={}&product={}", register.store, product.id);
-        let levels = self.json(&path).await?;
+        let levels: Value = self.client.json(&path).await?;
         match levels["items"][0]["on_hand"].as_str() {
             Some(text) => {
                 Ok(text.parse::<Quantity>().with_context(|| format!("read the level {text:?}"))?.thousandths())
@@ -148,11 +150,49 @@ impl Smoke {
             None => Ok(0),
         }
     }
+}
 
-    async fn json(&mut self, path: &str) -> anyhow::Result<Value> {
-        let answer = self.client.get(path).await.with_context(|| format!("read {path}"))?;
-        let body = String::from_utf8_lossy(&answer.body);
-        ensure!(answer.status == 200, "{path} answers {}: {body}", answer.status);
-        serde_json::from_str(&body).with_context(|| format!("understand the answer of {path}"))
+fn is_final(failure: &anyhow::Error) -> bool {
+    failure.downcast_ref::<NotFine>().is_some_and(NotFine::is_final)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Serves these statuses, one a connection.
+    async fn serve(statuses: &'static [u16]) -> Smoke {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target::new(&format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
+        tokio::spawn(async move {
+            for status in statuses {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+                let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 4\r\nconnection: close\r\n\r\ntrue");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        Smoke { client: Client::new(target, TIME_OUT), give_up: Instant::now() + Duration::from_mins(1) }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_yet_is_looked_for_again() {
+        let mut smoke = serve(&[503, 404, 429, 200]).await;
+        let found = smoke.until("it is there", async |smoke| smoke.client.json::<Value>("/").await).await;
+        assert_eq!(found.unwrap(), Value::Bool(true));
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_not() {
+        for statuses in [&[401, 200], &[403, 200], &[400, 200]] {
+            let mut smoke = serve(statuses).await;
+            let found = smoke.until("it is there", async |smoke| smoke.client.json::<Value>("/").await).await;
+            assert!(format!("{:#}", found.unwrap_err()).contains("answers 40"), "{statuses:?}");
+        }
     }
 }

@@ -14,13 +14,13 @@ use tillstream_contract::{
     sale::Event as SaleEvent,
 };
 use tillstream_domain::{
-    receipt::{Head, SigningKey, issue},
+    receipt::{Head, SigningKey, VerifyingKey, issue},
     sale::Sale,
     time::Timestamp,
 };
 use tillstream_runtime::{
     Item, Process, Settings, Worker,
-    audit::{self as background, AuditSettings},
+    audit::AuditSettings,
     health::describe,
     sample::{EVERY, every},
     settings::{DatabaseSettings, ProcessSettings, TracingSettings},
@@ -52,6 +52,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct SigningSettings {
     key_file: PathBuf,
+    earlier_keys: Vec<VerifyingKey>,
 }
 
 impl Settings for Config {
@@ -61,8 +62,8 @@ impl Settings for Config {
         &self.process
     }
 
-    fn tracing(&self) -> &TracingSettings {
-        &self.tracing
+    fn tracing(&self) -> TracingSettings {
+        self.tracing.clone()
     }
 }
 
@@ -73,14 +74,14 @@ impl Settings for Config {
 pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let key = read_key(&config.signing.key_file)?;
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
-    let public = key.verifying_key();
+    let mut keys = config.signing.earlier_keys;
+    keys.push(key.verifying_key());
+    // A task of its own: whatever it takes, messages do not wait for it.
+    let auditing = tokio::spawn(audit::run(process.clone(), pool.clone(), keys, config.audit));
     let counting = count_receipts(process.clone(), pool.clone());
-    let auditing = background::every(&process, "chain", config.audit, async |place| {
-        audit::look(&pool, &public, place, config.audit.slice).await
-    });
-    let station = Station::new(Receipts::new(key), process.clone(), bus, pool.clone(), config.worker);
-    join!(station.run(), counting, auditing);
-    Ok(())
+    let station = Station::new(Receipts::new(key), process, bus, pool, config.worker);
+    join!(station.run(), counting);
+    auditing.await.context("verify receipts")
 }
 
 /// Shows how many receipts there are: the sum of the numbers at which the series stand.

@@ -51,8 +51,8 @@ impl Settings for Config {
         &self.process
     }
 
-    fn tracing(&self) -> &TracingSettings {
-        &self.tracing
+    fn tracing(&self) -> TracingSettings {
+        self.tracing.clone()
     }
 }
 

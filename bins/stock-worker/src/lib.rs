@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 pub use adjust::Adjustments;
 pub use deplete::Depletion;
 
+use anyhow::Context;
 use serde::Deserialize;
 use tillstream_domain::{
     id::MerchantId,
@@ -17,7 +18,7 @@ use tillstream_domain::{
 };
 use tillstream_runtime::{
     Process, Settings,
-    audit::{AuditSettings, every},
+    audit::AuditSettings,
     settings::{DatabaseSettings, ProcessSettings, TracingSettings},
     worker::{Station, WorkerSettings},
 };
@@ -45,8 +46,8 @@ impl Settings for Config {
         &self.process
     }
 
-    fn tracing(&self) -> &TracingSettings {
-        &self.tracing
+    fn tracing(&self) -> TracingSettings {
+        self.tracing.clone()
     }
 }
 
@@ -58,10 +59,10 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
     let depletion = Station::new(Depletion, process.clone(), bus.clone(), pool.clone(), config.worker.clone());
     let adjustments = Station::new(Adjustments, process.clone(), bus, pool.clone(), config.worker);
-    let auditing =
-        every(&process, "stock", config.audit, async |after| audit::look(&pool, after, config.audit.slice).await);
-    tokio::join!(depletion.run(), adjustments.run(), auditing);
-    Ok(())
+    // A task of its own: whatever it takes, messages do not wait for it.
+    let auditing = tokio::spawn(audit::run(process, pool, config.audit));
+    tokio::join!(depletion.run(), adjustments.run());
+    auditing.await.context("check stock levels")
 }
 
 /// Saves movements and what they add up to.

@@ -29,10 +29,13 @@
 
 {{- range $name, $values := include "tillstream.workers" . | fromJson -}}
 {{- $most := int (ternary $values.autoscaling.maxReplicas $values.replicas $values.autoscaling.enabled) -}}
-{{- $each := dig "database" "max_connections" 4 $values.settings | int -}}
+{{- $each := dig "database" "max_connections" (ternary 4 6 (eq $name "sales")) $values.settings | int -}}
 {{- $connections = add $connections (mul $most $each) -}}
-{{- if lt $each (add 2 (int $topology.partitions) | int) -}}
-{{- fail (printf "the %s worker needs settings.database.max_connections of at least %d for %d partitions" $name (add 2 (int $topology.partitions)) (int $topology.partitions)) -}}
+{{- /* One for each consumer of a partition, and for what is done beside: see the workers' settings.toml. */ -}}
+{{- $partitions := int $topology.partitions -}}
+{{- $least := get (dict "sales" (add 2 $partitions) "stock" (add 3 (mul 2 $partitions)) "receipts" (add 4 $partitions)) $name | int -}}
+{{- if lt $each $least -}}
+{{- fail (printf "the %s worker needs settings.database.max_connections of at least %d for %d partitions" $name $least $partitions) -}}
 {{- end -}}
 {{- if le (int64 (mul 1000 (int64 $values.gracePeriodSeconds))) (int64 (add 15000 (int64 $topology.ackWaitMs))) -}}
 {{- fail (printf "gracePeriodSeconds of the %s worker is %d, but topology.ackWaitMs and 15 s of draining must fit" $name (int $values.gracePeriodSeconds)) -}}

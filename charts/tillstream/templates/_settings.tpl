@@ -39,6 +39,9 @@
 {{- end -}}
 {{- if eq $role "edge" -}}
 {{- $_ := set $own "listen" "0.0.0.0:8080" -}}
+{{- if $root.Values.tracing.endpoint -}}
+{{- $_ := set $own.tracing "trust_clients" $root.Values.tracing.trustClients -}}
+{{- end -}}
 {{- $_ := set $own "tokens" (dict "public_key_file" "/etc/tillstream/tokens/tokens.pub") -}}
 {{- $_ := set $own.database "url" (include "tillstream.postgresql.url" (list $root "tillstream_edge" "read")) -}}
 {{- else -}}

@@ -15,12 +15,12 @@ pub use content::{CodedRegister, Content, ContentLine, ContentPayment, NamedMerc
 pub use seal::{Hash, KeyId, Signature, SigningKey, VerifyingKey};
 pub use text::{MIN_WIDTH, WIDTH, text};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{sale::Sale, time::Timestamp};
 
 /// The last receipt of a register: what the next one is chained to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Its number; 0 if there is none yet.
     pub number: u64,

@@ -1,6 +1,6 @@
 //! Metrics, in Prometheus' text format.
 //!
-//! What a sale passes only counts, through handles that are resolved before. What can be read from memory is read when
+//! What a sale passes only counts; a counter with labels is looked up once per request or batch. What can be read from memory is read when
 //! somebody scrapes ([`Metrics::at_scrape`]). What somebody else must be asked for is asked for now and then
 //! ([`crate::sample`]).
 

@@ -110,7 +110,7 @@ where
         ids: Ids::random(),
         health: Health::default(),
         metrics: Metrics::of_process(),
-        tracing: Tracing::start(name, settings.tracing())?,
+        tracing: Tracing::start(name, &settings.tracing())?,
         stop: Stop::default(),
     };
     stop_on_signal(&process)?;

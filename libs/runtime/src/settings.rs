@@ -18,7 +18,7 @@ pub trait Settings: DeserializeOwned + std::fmt::Debug + Send + 'static {
     fn process(&self) -> &ProcessSettings;
 
     /// Where traces go.
-    fn tracing(&self) -> &TracingSettings;
+    fn tracing(&self) -> TracingSettings;
 
     /// Where `/readyz` is served.
     fn health(&self) -> Option<&str> {

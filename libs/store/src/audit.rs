@@ -1,4 +1,4 @@
-//! Slices of the books, for workers that check them in the background: each one statement, so that it looks at one moment.
+//! Slices of the books, for workers that check them in the background, and how far such a check has come.
 
 use sqlx::PgPool;
 use tillstream_domain::{
@@ -9,23 +9,46 @@ use uuid::Uuid;
 
 use crate::{Error, receipt::SeriesKey, stock::LevelKey, verify::Drift};
 
-/// Up to `limit` stock levels after `after`, in key order, each with what its movements come to.
+/// How long the movements of a level may take to be added up.
+const LEVEL_TIMEOUT_MS: &str = "2000";
+/// PostgreSQL's `query_canceled`, which a statement that takes too long ends with.
+const CANCELED: &str = "57014";
+
+/// How far the check `what` has come, as [`keep_round`] was told.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn levels(pool: &PgPool, after: Option<LevelKey>, limit: u32) -> Result<Vec<Drift>, Error> {
+pub async fn round(pool: &PgPool, what: &str) -> Result<Option<String>, Error> {
+    Ok(sqlx::query_scalar!("select round from audit.rounds where what = $1", what).fetch_optional(pool).await?)
+}
+
+/// Keeps how far the check `what` has come.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn keep_round(pool: &PgPool, what: &str, round: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into audit.rounds (what, round) values ($1, $2) on conflict (what) do update set round = excluded.round",
+        what,
+        round
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Up to `limit` keys of stock levels after `after`, in order.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn level_keys(pool: &PgPool, after: Option<LevelKey>, limit: u32) -> Result<Vec<LevelKey>, Error> {
     let (merchant, store, product) = after
         .map_or((Uuid::nil(), Uuid::nil(), Uuid::nil()), |(merchant, store, product)| {
             (merchant.uuid(), store.uuid(), product.uuid())
         });
     let rows = sqlx::query!(
-        r#"select l.merchant_id, l.store_id, l.product_id, l.on_hand, coalesce(m.total, 0) as "ledger!"
-           from (select merchant_id, store_id, product_id, on_hand from stock.levels
-             where (merchant_id, store_id, product_id) > ($1, $2, $3)
-             order by merchant_id, store_id, product_id limit $4) l
-           cross join lateral (select sum(delta)::bigint as total from stock.movements m
-             where m.merchant_id = l.merchant_id and m.store_id = l.store_id and m.product_id = l.product_id) m
-           order by l.merchant_id, l.store_id, l.product_id"#,
+        "select merchant_id, store_id, product_id from stock.levels where (merchant_id, store_id, product_id) > ($1, $2, $3)
+         order by merchant_id, store_id, product_id limit $4",
         merchant,
         store,
         product,
@@ -33,14 +56,33 @@ pub async fn levels(pool: &PgPool, after: Option<LevelKey>, limit: u32) -> Resul
     )
     .fetch_all(pool)
     .await?;
-    let levels = rows.into_iter().map(|row| Drift {
-        merchant: MerchantId::new(row.merchant_id),
-        store: StoreId::new(row.store_id),
-        product: ProductId::new(row.product_id),
-        level: row.on_hand,
-        ledger: row.ledger,
-    });
-    Ok(levels.collect())
+    let key = |row: (Uuid, Uuid, Uuid)| (MerchantId::new(row.0), StoreId::new(row.1), ProductId::new(row.2));
+    Ok(rows.into_iter().map(|row| key((row.merchant_id, row.store_id, row.product_id))).collect())
+}
+
+/// A stock level and what its movements come to, at one moment; nothing when they are too many to be added up in time.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn level(pool: &PgPool, (merchant, store, product): LevelKey) -> Result<Option<Drift>, Error> {
+    let mut tx = pool.begin().await?;
+    sqlx::query!("select set_config('statement_timeout', $1, true)", LEVEL_TIMEOUT_MS).fetch_one(&mut *tx).await?;
+    let row = sqlx::query!(
+        r#"select l.on_hand, (select coalesce(sum(m.delta), 0)::bigint from stock.movements m
+             where m.merchant_id = l.merchant_id and m.store_id = l.store_id and m.product_id = l.product_id) as "ledger!"
+           from stock.levels l where l.merchant_id = $1 and l.store_id = $2 and l.product_id = $3"#,
+        merchant.uuid(),
+        store.uuid(),
+        product.uuid(),
+    )
+    .fetch_one(&mut *tx)
+    .await;
+    let row = match row {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(CANCELED) => None,
+        row => Some(row?),
+    };
+    tx.rollback().await?;
+    Ok(row.map(|row| Drift { merchant, store, product, level: row.on_hand, ledger: row.ledger }))
 }
 
 /// A series of receipts with one of its receipts, if there is one where it was looked.

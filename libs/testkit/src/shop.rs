@@ -44,13 +44,22 @@ pub struct ShopOptions {
     pub edge: String,
     /// Partitions.
     pub partitions: u16,
-    /// Where traces go, if anywhere: the base URL of a collector. Then every trace is recorded.
+    /// Where traces go, if anywhere: the base URL of a collector.
     pub collector: String,
+    /// This share of them is recorded.
+    pub sample_ratio: f64,
 }
 
 impl Default for ShopOptions {
     fn default() -> Self {
-        Self { working: true, limits: Limits::default(), edge: String::new(), partitions: 1, collector: String::new() }
+        Self {
+            working: true,
+            limits: Limits::default(),
+            edge: String::new(),
+            partitions: 1,
+            collector: String::new(),
+            sample_ratio: 1.0,
+        }
     }
 }
 
@@ -113,7 +122,7 @@ impl Shop {
                 .expect("the fixture can be planted");
         }
         drop(conn);
-        let process = traced("edge", &process(&clock, &ids, Stop::default()), &options.collector);
+        let process = traced("edge", &process(&clock, &ids, Stop::default()), &options);
         let edge = open_edge(&process, &folder, &database, &server, &options).await;
         let working = options.working;
         let mut shop = Self {
@@ -145,7 +154,7 @@ impl Shop {
     /// Another edge on the same system, as after a restart.
     pub async fn restart_edge(&mut self) {
         let process = process(&self.clock, &self.ids, Stop::default());
-        let process = traced("edge", &process, &self.options.collector);
+        let process = traced("edge", &process, &self.options);
         self.edge = open_edge(&process, &self.folder, &self.database, &self.server, &self.options).await;
         self.tracings.push(process.tracing);
     }
@@ -190,8 +199,8 @@ impl Shop {
     /// Lets the workers work from now on.
     pub async fn start_workers(&mut self) {
         let process = process(&self.clock, &self.ids, Stop::default());
-        let [sales, stock, issuer] = ["sales-worker", "stock-worker", "receipts-worker"]
-            .map(|name| traced(name, &process, &self.options.collector));
+        let [sales, stock, issuer] =
+            ["sales-worker", "stock-worker", "receipts-worker"].map(|name| traced(name, &process, &self.options));
         self.tracings.extend([&sales, &stock, &issuer].map(|process| process.tracing.clone()));
         let tasks = vec![
             tokio::spawn(self.station(Sales, &sales).await.run()),
@@ -360,9 +369,9 @@ fn process(clock: &Clock, ids: &Ids, stop: Stop) -> Process {
     }
 }
 
-/// The same process under the name of a binary, whose traces go to `collector`.
-fn traced(name: &'static str, process: &Process, collector: &str) -> Process {
-    let settings = TracingSettings { endpoint: collector.to_owned(), sample_ratio: 1.0 };
+/// The same process under the name of a binary, which traces as the options say.
+fn traced(name: &'static str, process: &Process, options: &ShopOptions) -> Process {
+    let settings = TracingSettings { endpoint: options.collector.clone(), sample_ratio: options.sample_ratio };
     let tracing = Tracing::start(name, &settings).expect("the test's collector has an address");
     Process { name, tracing, ..process.clone() }
 }

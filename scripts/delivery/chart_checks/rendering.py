@@ -38,7 +38,7 @@ VARIATIONS = {
                            "postgresql": {"maxConnections": 200}},
     "partitions": {"topology": {"partitions": 3, "commandsMaxBytes": 1 << 30, "eventsMaxBytes": 1 << 30},
                    "nats": {"storage": {"size": "16Gi"}}, "postgresql": {"maxConnections": 300},
-                   "workers": {"settings": {"database": {"max_connections": 5}}, "autoscaling": {"enabled": True}}},
+                   "workers": {"settings": {"database": {"max_connections": 9}}, "autoscaling": {"enabled": True}}},
     "nats cluster": {"nats": {"replicas": 3}, "topology": {"replicas": 0},
                      "monitoring": {"exporters": {"nats": {"enabled": True}}}},
     "nats external": {"nats": {"enabled": False, "auth": {"existingSecret": "broker"},
@@ -68,7 +68,7 @@ VARIATIONS = {
                                   "rules": {"enabled": True, "labels": {"release": "prometheus"}},
                                   "dashboards": {"enabled": True, "labels": {"board": "1"}, "annotations": {"folder": "shop"}},
                                   "exporters": {"nats": {"enabled": True}, "postgresql": {"enabled": True}}},
-                   "tracing": {"endpoint": "http://collector.monitoring:4318", "sampleRatio": 0.05}},
+                   "tracing": {"endpoint": "http://collector.monitoring:4318", "sampleRatio": 0.05, "trustClients": True}},
     "logging": {"logging": {"enabled": True, "elasticsearch": {"nodes": 3, "className": "fast"}}},
     "logging elsewhere": {"logging": {"enabled": True, "namespace": "logs"}},
     "external secrets": {"externalSecrets": {"enabled": True, "storeName": "vault"}, "secrets": {"generate": False}},
@@ -91,7 +91,8 @@ VARIATIONS = {
         "commands": {"queue": 1, "batch": 1, "gather_ms": 1, "stall_ms": 1}, "events": {"max_streams": 1}}},
         "workers": {"settings": {"worker": {"deliveries_until_alone": 1, "attempts_until_dead": 1,
                                             "pull": {"batch": 1, "gather_ms": 1, "expires_ms": 100}}},
-                    "each": {"sales": {"settings": {"trim": {"every_ms": 1000, "commands": {"bytes": 2000000000}, "events": {"bytes": 1, "messages": 1}}}}}}},
+                    "each": {"receipts": {"settings": {"signing": {"earlier_keys": ["ab" * 32]}}},
+                             "sales": {"settings": {"trim": {"every_ms": 1000, "commands": {"bytes": 2000000000}, "events": {"bytes": 1, "messages": 1}}}}}}},
 }
 
 

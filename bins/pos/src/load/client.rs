@@ -11,6 +11,7 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use tokio::{net::TcpStream, time::timeout};
 use uuid::Uuid;
 
@@ -118,6 +119,29 @@ pub struct Response {
     pub body: Bytes,
 }
 
+/// Another answer than the one that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct NotFine {
+    path: String,
+    status: u16,
+    body: Bytes,
+}
+
+impl NotFine {
+    /// Whether the same request would be answered the same again. Not found is what is not there yet; 429 asks for patience.
+    pub(crate) fn is_final(&self) -> bool {
+        (400..500).contains(&self.status) && !matches!(self.status, 404 | 429)
+    }
+}
+
+impl fmt::Display for NotFine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} answers {}: {}", self.path, self.status, String::from_utf8_lossy(&self.body))
+    }
+}
+
+impl std::error::Error for NotFine {}
+
 /// What is posted.
 #[derive(Clone, Debug)]
 pub struct Post {
@@ -151,6 +175,16 @@ impl Client {
     pub async fn get(&mut self, path: &str) -> Result<Response, Failure> {
         let request = self.request(Method::GET, path, Bytes::new());
         self.send(request).await
+    }
+
+    /// Reads the JSON at `path`.
+    ///
+    /// # Errors
+    /// When there is no answer, or [`NotFine`], or the body is something else.
+    pub(crate) async fn json<T: DeserializeOwned>(&mut self, path: &str) -> anyhow::Result<T> {
+        let Response { status, body, .. } = self.get(path).await.with_context(|| format!("read {path}"))?;
+        ensure!(status == 200, NotFine { path: path.to_owned(), status, body });
+        serde_json::from_slice(&body).with_context(|| format!("understand the answer of {path}"))
     }
 
     /// Posts to `path`.

@@ -2,9 +2,9 @@
 
 use std::{fmt::Write, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use bytes::Bytes;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
@@ -71,7 +71,7 @@ impl Shop {
     /// When it does not answer with them, or there are none.
     pub async fn fetch(target: &Target, currency: &str, products: usize) -> anyhow::Result<Self> {
         let mut client = Client::new(target.clone(), TIME_OUT);
-        let registers: Page<RegisterItem> = read(&mut client, "/v1/registers").await?;
+        let registers: Page<RegisterItem> = client.json("/v1/registers").await?;
         let registers: Vec<Register> =
             registers.items.into_iter().map(|item| Register { id: item.id, store: item.store.id }).collect();
         ensure!(!registers.is_empty(), "the shop at {target} has no registers: seed it first");
@@ -79,7 +79,7 @@ impl Shop {
         let mut after = String::new();
         while shop.products.len() < products {
             let limit = PAGE.min(products - shop.products.len());
-            let page: Page<Product> = read(&mut client, &format!("/v1/products?limit={limit}{after}")).await?;
+            let page: Page<Product> = client.json(&format!("/v1/products?limit={limit}{after}")).await?;
             shop.products.extend(page.items);
             match page.next {
                 Some(next) => after = format!("&after={}", percent_encoded(&next)),
@@ -96,13 +96,6 @@ impl Shop {
         let products = self.products.iter().copied().take(products).collect();
         Self { products, currency: self.currency.clone(), registers: self.registers.clone() }
     }
-}
-
-async fn read<T: DeserializeOwned>(client: &mut Client, path: &str) -> anyhow::Result<T> {
-    let response = client.get(path).await.with_context(|| format!("read {path}"))?;
-    let body = response.body;
-    ensure!(response.status == 200, "{path} answers {}: {}", response.status, String::from_utf8_lossy(&body));
-    serde_json::from_slice(&body).with_context(|| format!("understand the answer of {path}"))
 }
 
 /// RFC 3986: what is not unreserved is encoded.

@@ -119,10 +119,10 @@ fn hand_over(from: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 fn put(text: &str, to: &Path) -> anyhow::Result<()> {
-    if fs::read_to_string(to).is_ok_and(|found| found == text) {
-        return Ok(());
+    if !fs::read_to_string(to).is_ok_and(|found| found == text) {
+        crate::folder::write_private(to, text)?;
     }
-    crate::folder::write_private(to, text)?;
+    // Also of what is there: who wrote it may have died before this.
     fs::set_permissions(to, Permissions::from_mode(0o444)).with_context(|| format!("open {}", to.display()))
 }
 
@@ -145,6 +145,18 @@ mod tests {
         assert_eq!((dir, names), (PathBuf::from("/run/edge"), vec!["nats-edge".to_owned(), "tokens.pub".to_owned()]));
         for text in ["", "/run/edge", "/run/edge=", "/run/edge=a,,b", "/run/edge=../a"] {
             assert!(copy(text).is_err(), "{text}");
+        }
+    }
+    #[test]
+    fn a_copy_can_be_read_whatever_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("nats-edge");
+        for before in ["secret", "another"] {
+            fs::write(&file, before).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+            put("secret", &file).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), "secret");
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o444, "over {before:?}");
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Ports, and the settings files of the parts.
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
 };
 
 use anyhow::Context;
+use tillstream_domain::receipt::VerifyingKey;
 use tillstream_servers::{free_listener, port_or_free};
 use toml::{Table, Value};
 
@@ -73,7 +75,7 @@ impl Stack {
     /// Writes `run/<role>.toml` for each of our own parts.
     pub(super) fn write_settings(&self) -> anyhow::Result<()> {
         for role in Role::PARTS {
-            let text = toml::to_string(&self.settings_of(role)).context("write settings as TOML")?;
+            let text = toml::to_string(&self.settings_of(role)?).context("write settings as TOML")?;
             write_private(
                 &self.folder.settings(role),
                 &format!("# Written by `pos up` at each start; changes are lost.\n{text}"),
@@ -82,7 +84,7 @@ impl Stack {
         Ok(())
     }
 
-    fn settings_of(&self, role: Role) -> Table {
+    fn settings_of(&self, role: Role) -> anyhow::Result<Table> {
         let user = role.user().unwrap_or_default();
         let bus = self.bus_settings_of(user);
         let mut process =
@@ -96,7 +98,9 @@ impl Stack {
             process.insert("listen".to_owned(), listen.into());
         }
         if role == Role::ReceiptsWorker {
-            settings.insert("signing".to_owned(), self.key_setting("key_file", "receipts.ed25519"));
+            let key = text(&self.folder.secrets().join("receipts.ed25519"));
+            let signing = table([("key_file", key), ("earlier_keys", earlier_keys(&self.folder.secrets())?.into())]);
+            settings.insert("signing".to_owned(), signing.into());
         }
         if role == Role::SalesWorker
             && let Some(sabotage) = &self.options.sabotage
@@ -113,12 +117,27 @@ impl Stack {
         settings.insert("process".to_owned(), process.into());
         settings.insert("bus".to_owned(), table(bus).into());
         settings.insert("database".to_owned(), table([("url", database.into())]).into());
-        settings
+        Ok(settings)
     }
 
     fn key_setting(&self, setting: &str, file: &str) -> Value {
         table([(setting, text(&self.folder.secrets().join(file)))]).into()
     }
+}
+
+/// The public halves of keys that signed earlier receipts: what is in `receipts-*.pub`.
+fn earlier_keys(secrets: &Path) -> anyhow::Result<Vec<String>> {
+    let mut keys = Vec::new();
+    for file in fs::read_dir(secrets).with_context(|| format!("read {}", secrets.display()))? {
+        let path = file.with_context(|| format!("read {}", secrets.display()))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("receipts-") && name.ends_with(".pub") {
+            let key = fs::read_to_string(&path).map_err(anyhow::Error::from);
+            let key = key.and_then(|text| Ok(text.trim().parse::<VerifyingKey>()?));
+            keys.push(key.with_context(|| format!("read the earlier key {}", path.display()))?.into());
+        }
+    }
+    Ok(keys)
 }
 
 fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
@@ -127,4 +146,23 @@ fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
 
 fn text(path: &Path) -> Value {
     path.to_string_lossy().into_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use tillstream_domain::receipt::SigningKey;
+
+    use super::*;
+
+    #[test]
+    fn earlier_keys_are_found_beside_the_one_in_use() {
+        let secrets = tempfile::tempdir().unwrap();
+        let [earlier, present] = [1, 2].map(|seed| String::from(SigningKey::from_seed(&[seed; 32]).verifying_key()));
+        fs::write(secrets.path().join("receipts-1.pub"), format!("{earlier}\n")).unwrap();
+        fs::write(secrets.path().join("receipts.pub"), present).unwrap();
+        assert_eq!(earlier_keys(secrets.path()).unwrap(), [earlier]);
+        fs::write(secrets.path().join("receipts-2.pub"), "none").unwrap();
+        let failure = format!("{:#}", earlier_keys(secrets.path()).unwrap_err());
+        assert!(failure.contains("receipts-2.pub"), "{failure}");
+    }
 }

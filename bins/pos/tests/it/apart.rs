@@ -2,12 +2,9 @@
 
 use std::{
     fs,
-    io::Read,
-    net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     sync::Arc,
-    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -17,11 +14,12 @@ use nix::{
 };
 use tempfile::TempDir;
 use tillstream_servers::{
-    Programs,
+    Programs, free_port,
     nats::{Server, Settings, SyncInterval},
 };
+use tokio::time::{sleep, timeout};
 
-use crate::shop::{Shop, pos, services};
+use crate::shop::{Shop, pos, said, services, until};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -32,15 +30,6 @@ fn secrets() -> (TempDir, PathBuf) {
     let run = pos().args(["secrets", "init", "--dir"]).arg(&dir).output().unwrap();
     assert!(run.status.success(), "{run:?}");
     (temp, dir)
-}
-
-/// A port where nobody listens.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn said(run: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr))
 }
 
 /// A part, as it is started in a container: by variables, with its secrets in files.
@@ -80,17 +69,6 @@ impl Drop for Killed {
     }
 }
 
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let give_up = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < give_up, "never: {what}");
-        sleep(Duration::from_millis(50));
-    }
-}
-
 #[test]
 fn a_part_without_its_secrets_ends_and_says_why() {
     let (_temp, secrets) = secrets();
@@ -103,7 +81,7 @@ fn a_part_without_its_secrets_ends_and_says_why() {
     ] {
         let (path, aside) = (secrets.join(secret), secrets.join("aside"));
         fs::rename(&path, &aside).unwrap();
-        let run = part(role, &secrets, free_port(), free_port()).output().unwrap();
+        let run = part(role, &secrets, free_port().unwrap(), free_port().unwrap()).output().unwrap();
         assert_eq!(run.status.code(), Some(1), "{role} without {secret}: {}", said(&run));
         let last = String::from_utf8(run.stderr).unwrap();
         assert!(last.contains(path.to_str().unwrap()) && last.contains("No such file"), "{last}");
@@ -115,16 +93,19 @@ fn a_part_without_its_secrets_ends_and_says_why() {
 fn a_part_whose_servers_are_away_is_not_ready_and_goes_on() {
     let (temp, secrets) = secrets();
     for role in ["edge", "sales-worker", "stock-worker", "receipts-worker"] {
-        let listen = free_port();
+        let listen = free_port().unwrap();
         let log = temp.path().join(role);
-        let mut command = part(role, &secrets, listen, free_port());
+        let mut command = part(role, &secrets, listen, free_port().unwrap());
         let mut running = Killed(command.stdout(fs::File::create(&log).unwrap()).spawn().unwrap());
         let logged = || fs::read_to_string(&log).unwrap();
-        until(&format!("{role} says what it waits for"), || {
-            let line =
-                logged().lines().find(|line| line.contains("something that is needed does not answer"))?.to_owned();
-            (line.contains("nats") && line.contains("postgres") && line.contains("ready=false")).then_some(())
-        });
+        until(
+            || format!("{role} says what it waits for"),
+            || {
+                let line =
+                    logged().lines().find(|line| line.contains("something that is needed does not answer"))?.to_owned();
+                (line.contains("nats") && line.contains("postgres") && line.contains("ready=false")).then_some(())
+            },
+        );
         let health = part(role, &secrets, listen, 1).arg("--health").output().unwrap();
         assert_eq!(health.status.code(), Some(1), "{}", said(&health));
         assert!(said(&health).contains("\"nats\":\"not connected\""), "{}", said(&health));
@@ -134,7 +115,7 @@ fn a_part_whose_servers_are_away_is_not_ready_and_goes_on() {
         }
         assert!(running.0.try_wait().unwrap().is_none(), "{}", logged());
         kill(Pid::from_raw(running.0.id().cast_signed()), Signal::SIGTERM).unwrap();
-        let ended = until(&format!("{role} stops"), || running.0.try_wait().unwrap());
+        let ended = until(|| format!("{role} stops"), || running.0.try_wait().unwrap());
         assert_eq!(ended.code(), Some(0), "{}", logged());
     }
 }
@@ -177,8 +158,10 @@ fn the_operators_commands_work_with_secrets_in_files() {
     let smoke = run(&["smoke", "--url", &up.url, "--token-file", token.to_str().unwrap()]);
     assert!(smoke.status.success() && said(&smoke).contains("receipt issued: number 2"), "{}", said(&smoke));
     // Another system's key.
-    let smoke = run(&["smoke", "--url", &up.url, "--key", &file("receipts.ed25519"), "--wait", "1s"]);
+    let began = Instant::now();
+    let smoke = run(&["smoke", "--url", &up.url, "--key", &file("receipts.ed25519"), "--wait", "60s"]);
     assert!(smoke.status.code() == Some(1) && said(&smoke).contains("401"), "{}", said(&smoke));
+    assert!(began.elapsed() < Duration::from_secs(30), "waiting does not mend it");
 
     let settings = shop.data().join("run/sales-worker.toml");
     let health = || run(&["run", "sales-worker", "--health", "--config", settings.to_str().unwrap()]);
@@ -206,7 +189,7 @@ fn a_smoke_test_without_a_worker_fails_in_time() {
 #[test]
 fn what_waits_for_a_database_that_never_comes_says_so_and_ends() {
     let (_temp, secrets) = secrets();
-    let url = format!("postgres://postgres@127.0.0.1:{}/tillstream", free_port());
+    let url = format!("postgres://postgres@127.0.0.1:{}/tillstream", free_port().unwrap());
     let began = Instant::now();
     let run = pos()
         .args(["migrate", "--wait", "2s", "--database", &url, "--database-password-file"])
@@ -227,14 +210,15 @@ async fn a_topology_is_applied_once_nats_is_there_with_the_printed_authorization
     };
     let kept = fs::read_to_string(secrets.join("nats-authorization.conf")).unwrap();
     assert_eq!(authorization("1"), kept);
-    let port = free_port();
+    let port = free_port().unwrap();
     let mut apply = pos();
     apply.args(["topology", "apply", "--partitions", "2", "--wait", "1m", "--nats"]);
     apply.arg(format!("nats://127.0.0.1:{port}")).arg("--nats-password-file").arg(secrets.join("nats-operator"));
-    let mut apply = Killed(apply.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut apply = tokio::process::Command::from(apply);
+    let mut apply = apply.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
 
-    sleep(Duration::from_secs(1));
-    assert!(apply.0.try_wait().unwrap().is_none(), "it waits");
+    sleep(Duration::from_secs(1)).await;
+    assert!(apply.try_wait().unwrap().is_none(), "it waits");
     let settings = Settings {
         dir: temp.path().join("nats"),
         name: "apart".to_owned(),
@@ -250,9 +234,7 @@ async fn a_topology_is_applied_once_nats_is_there_with_the_printed_authorization
     let run_dir = temp.path().join("run");
     fs::create_dir(&run_dir).unwrap();
     let mut nats = server.start(&run_dir, &quiet, PATIENCE).await.unwrap();
-    let ended = until("the topology is applied", || apply.0.try_wait().unwrap());
-    let mut printed = String::new();
-    apply.0.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
-    assert!(ended.success() && printed.contains("stream EVENTS_1: to be made"), "{printed}");
+    let applied = timeout(PATIENCE, apply.wait_with_output()).await.expect("the topology is applied").unwrap();
+    assert!(applied.status.success() && said(&applied).contains("stream EVENTS_1: to be made"), "{}", said(&applied));
     nats.stop(Duration::from_secs(10)).await.unwrap();
 }

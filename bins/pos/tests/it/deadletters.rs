@@ -7,7 +7,7 @@ use tillstream_bus::{Bus, Settings};
 use tillstream_contract::{Batch, Envelope};
 use tillstream_pos::demo::Owner;
 
-use crate::shop::{Running, Shop};
+use crate::shop::{Running, Shop, said};
 
 /// Puts a message on the bus as only an operator can.
 fn publish(shop: &Shop, running: &Running<'_>, payload: Vec<u8>) {
@@ -27,15 +27,16 @@ fn publish(shop: &Shop, running: &Running<'_>, payload: Vec<u8>) {
     });
 }
 
-fn said(shop: &Shop, args: &[&str]) -> String {
+/// What a command that must succeed answers.
+fn answer(shop: &Shop, args: &[&str]) -> String {
     let run = shop.run(args);
-    assert!(run.status.success(), "{run:?}");
+    assert!(run.status.success(), "pos {args:?}: {}", said(&run));
     String::from_utf8(run.stdout).unwrap()
 }
 
 /// Waits for the letter and returns its number.
 fn letter(shop: &Shop, running: &Running<'_>) -> String {
-    let first = || said(shop, &["deadletters", "list"]).split_whitespace().next().unwrap_or_default().to_owned();
+    let first = || answer(shop, &["deadletters", "list"]).split_whitespace().next().unwrap_or_default().to_owned();
     running.until("there is a dead letter", || first().parse::<u64>().is_ok());
     first()
 }
@@ -59,7 +60,7 @@ fn a_dead_letter_is_shown_mended_and_takes_effect() {
     };
     publish(&shop, &running, Batch { envelopes: vec![envelope.clone()] }.encode().to_vec());
     let number = letter(&shop, &running);
-    let shown: Value = serde_json::from_str(&said(&shop, &["deadletters", "show", &number])).unwrap();
+    let shown: Value = serde_json::from_str(&answer(&shop, &["deadletters", "show", &number])).unwrap();
     assert_eq!((&shown["worker"], &shown["envelopes"][0]["id"]), (&json!("stock"), &json!(envelope.id)), "{shown}");
     assert!(shown["envelopes"][0]["body_problem"].is_string(), "{shown}");
     assert_eq!(shop.run(&["doctor"]).status.code(), Some(1), "a dead letter is something wrong");
@@ -69,10 +70,10 @@ fn a_dead_letter_is_shown_mended_and_takes_effect() {
         "store": Owner::Cafe.store(), "reason": "found", "lines": [{ "product": Owner::Cafe.product(1), "delta": "5" }],
     });
     fs::write(&body, adjustment.to_string()).unwrap();
-    let done = said(&shop, &["deadletters", "redrive", &number, "--body", body.to_str().unwrap()]);
+    let done = answer(&shop, &["deadletters", "redrive", &number, "--body", body.to_str().unwrap()]);
     assert!(done.contains("its id is still 0d0d0d0d-0000-8000-8000-000000000001"), "{done}");
     running.until("the stock has moved", || running.shell(&stock).contains(r#""on_hand":"1000005""#));
-    assert_eq!(said(&shop, &["deadletters", "list"]), "no dead letters\n");
+    assert_eq!(answer(&shop, &["deadletters", "list"]), "no dead letters\n");
     assert_eq!(running.stop().code(), Some(0));
 }
 
@@ -82,11 +83,11 @@ fn a_dead_letter_that_is_no_message_is_dropped() {
     let running = shop.up();
     publish(&shop, &running, b"\xc1".to_vec());
     let number = letter(&shop, &running);
-    let shown: Value = serde_json::from_str(&said(&shop, &["deadletters", "show", &number])).unwrap();
+    let shown: Value = serde_json::from_str(&answer(&shop, &["deadletters", "show", &number])).unwrap();
     assert_eq!(shown["payload_hex"], "c1");
-    assert!(said(&shop, &["deadletters", "drop", &number]).starts_with("dropped dead letter"));
+    assert!(answer(&shop, &["deadletters", "drop", &number]).starts_with("dropped dead letter"));
     let gone = shop.run(&["deadletters", "show", &number]);
     assert_eq!(gone.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&gone.stderr).contains("there is no dead letter"), "{gone:?}");
+    assert!(said(&gone).contains("there is no dead letter"), "{}", said(&gone));
     assert_eq!(running.stop().code(), Some(0));
 }

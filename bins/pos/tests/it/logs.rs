@@ -4,8 +4,6 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
 use nix::{
@@ -16,7 +14,7 @@ use serde_json::Value;
 use tillstream_domain::time::Timestamp;
 use tillstream_servers::free_port;
 
-use crate::shop::{Running, Shop, pos};
+use crate::shop::{Running, Shop, pos, until};
 
 /// How the sample comes to be, by which the index template is checked.
 const SAMPLE: &str = "charts/tillstream/files/logging/samples/ecs.ndjson";
@@ -56,11 +54,8 @@ impl Part {
 
     /// Waits until a line says so.
     fn until(&self, message: &str) {
-        let until = Instant::now() + Duration::from_mins(1);
-        while !lines(&self.text()).iter().any(|line| line["message"] == message) {
-            assert!(Instant::now() < until, "never: {message} in {}", self.text());
-            sleep(Duration::from_millis(20));
-        }
+        let logged = || lines(&self.text()).iter().any(|line| line["message"] == message).then_some(());
+        until(|| format!("{message} in {}", self.text()), logged);
     }
 
     /// Asks it to stop, and returns its exit code.

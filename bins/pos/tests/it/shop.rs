@@ -95,6 +95,23 @@ impl Shop {
     }
 }
 
+/// What a command has printed.
+pub(crate) fn said(run: &Output) -> String {
+    String::from_utf8_lossy(&[run.stdout.as_slice(), &run.stderr].concat()).into_owned()
+}
+
+/// Looks until there is something, and says in the end what there was in its place.
+pub(crate) fn until<T>(never: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < give_up, "never: {}", never());
+        sleep(Duration::from_millis(20));
+    }
+}
+
 /// What `scripts/services` filled.
 pub(crate) fn services() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.services")
@@ -129,26 +146,23 @@ impl Running<'_> {
     }
 
     pub(crate) fn end(&mut self) -> ExitStatus {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < until, "it does not end\n{}", self.log());
-            sleep(Duration::from_millis(20));
-        }
+        let log = self.log.clone();
+        until(|| format!("it ends\n{}", read(&log)), || self.process.try_wait().unwrap())
     }
 
     pub(crate) fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
-        let until = Instant::now() + PATIENCE;
-        while !done() {
-            assert!(Instant::now() < until && lives(self.pid()), "never: {what}\n{}", self.log());
-            sleep(Duration::from_millis(20));
-        }
+        until(
+            || format!("{what}\n{}", self.log()),
+            || {
+                let done = done();
+                assert!(done || lives(self.pid()), "it ended before: {what}\n{}", self.log());
+                done.then_some(())
+            },
+        );
     }
 
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+        read(&self.log)
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -168,6 +182,10 @@ impl Drop for Running<'_> {
             self.shop.run(&["down"]);
         }
     }
+}
+
+fn read(log: &Path) -> String {
+    fs::read_to_string(log).unwrap_or_default()
 }
 
 /// Whether there is such a process, other than one that has ended and is not waited for yet.

@@ -4,9 +4,8 @@ use super::{Content, Hash, Head, Issued, VerifyingKey, journal::Problem};
 use crate::id::{MerchantId, RegisterId};
 
 /// Verifies that `kept` is what a register's chain that stood at `head` goes on with: the next number, chained to the
-/// receipt before, of this register, with a hash that is its content's, and signed by `key` if it says so. Receipts that
-/// another key signed have their signature left unverified: who verifies an export has all keys. Returns where the chain then
-/// stands.
+/// receipt before, of this register, with a hash that is its content's, and signed by one of `keys`. Returns where the
+/// chain then stands.
 ///
 /// # Errors
 /// The first [`Problem`] of the receipt.
@@ -14,13 +13,14 @@ pub fn verify_link(
     head: &Head,
     (merchant, register): (MerchantId, RegisterId),
     kept: &Issued,
-    key: Option<&VerifyingKey>,
+    keys: &[VerifyingKey],
 ) -> Result<Head, Problem> {
     let found = Hash::of(kept.content.as_bytes());
     if found != kept.hash {
         return Err(Problem::HashMismatch { found });
     }
-    if key.is_some_and(|key| key.key_id() == kept.key_id && !key.verifies(&kept.hash, &kept.signature)) {
+    let key = keys.iter().find(|key| key.key_id() == kept.key_id).ok_or(Problem::KeyUntrusted(kept.key_id))?;
+    if !key.verifies(&kept.hash, &kept.signature) {
         return Err(Problem::SignatureBad);
     }
     let content = Content::parse(&kept.content)?;
@@ -62,16 +62,16 @@ mod tests {
     #[test]
     fn a_sound_chain_is_followed_to_its_end() {
         let ([first, second], series) = chain();
-        let key = key().verifying_key();
-        let head = verify_link(&Head::GENESIS, series, &first, Some(&key)).unwrap();
-        assert_eq!(verify_link(&head, series, &second, Some(&key)), Ok(second.head()));
+        let keys = [key().verifying_key()];
+        let head = verify_link(&Head::GENESIS, series, &first, &keys).unwrap();
+        assert_eq!(verify_link(&head, series, &second, &keys), Ok(second.head()));
     }
 
     #[test]
     fn whatever_is_changed_is_found() {
         let ([first, second], series) = chain();
-        let key = key().verifying_key();
-        let problem = |head: &Head, series, kept: &Issued| verify_link(head, series, kept, Some(&key)).unwrap_err();
+        let keys = [key().verifying_key()];
+        let problem = |head: &Head, series, kept: &Issued| verify_link(head, series, kept, &keys).unwrap_err();
         let head = first.head();
 
         let changed = Issued { content: second.content.replace("Espresso", "Expresso"), ..second.clone() };
@@ -92,10 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn what_another_key_signed_is_followed_without_it() {
+    fn only_receipts_that_a_known_key_has_signed_are_sound() {
         let ([first, _], series) = chain();
         let other = SigningKey::from_seed(&[8; 32]).verifying_key();
-        assert_eq!(verify_link(&Head::GENESIS, series, &first, Some(&other)), Ok(first.head()));
-        assert_eq!(verify_link(&Head::GENESIS, series, &first, None), Ok(first.head()));
+        let verify = |kept: &Issued, keys: &[VerifyingKey]| verify_link(&Head::GENESIS, series, kept, keys);
+        assert_eq!(verify(&first, &[other]), Err(Problem::KeyUntrusted(key().key_id())));
+        assert_eq!(verify(&first, &[other, key().verifying_key()]), Ok(first.head()));
+        let invented = Issued { key_id: other.key_id(), ..first };
+        assert_eq!(verify(&invented, &[key().verifying_key()]), Err(Problem::KeyUntrusted(other.key_id())));
+        assert_eq!(verify(&invented, &[other, key().verifying_key()]), Err(Problem::SignatureBad));
     }
 }

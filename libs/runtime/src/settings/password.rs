@@ -143,8 +143,8 @@ mod tests {
             sample_ratio = 0.0
         "#;
 
-        fn tracing(&self) -> &TracingSettings {
-            &self.tracing
+        fn tracing(&self) -> TracingSettings {
+            self.tracing.clone()
         }
 
         fn process(&self) -> &ProcessSettings {

@@ -106,13 +106,13 @@ impl Tracing {
     }
 
     /// A request that the process serves: a part of the trace that the client has begun, if it has, or of a new one.
-    /// Whether it is recorded the client decides that has begun the trace, else the ratio of the settings.
+    /// Whether it is recorded a trusted client decides that has begun the trace, else the ratio of the settings.
     #[must_use]
-    pub fn request(&self, method: &str, route: &str, client: Option<&Traceparent>) -> Span {
+    pub fn request(&self, method: &str, route: &str, client: Option<&Traceparent>, trusted: bool) -> Span {
         let Some(recorder) = &self.0 else { return Span::default() };
         let wanted = match client {
-            Some(client) => client.is_recorded(),
-            None => recorder.ids.next().as_u64_pair().1 << 2 < recorder.below,
+            Some(client) if trusted => client.is_recorded(),
+            _ => recorder.ids.next().as_u64_pair().1 << 2 < recorder.below,
         };
         if !wanted {
             return Span::default();
@@ -256,7 +256,7 @@ mod tests {
     async fn without_a_collector_there_are_no_spans() {
         let settings = TracingSettings { endpoint: String::new(), sample_ratio: 1.0 };
         let tracing = Tracing::start("test", &settings).unwrap();
-        assert!(tracing.request("GET", "/", None).traceparent().is_none());
+        assert!(tracing.request("GET", "/", None, true).traceparent().is_none());
         tracing.stop().await;
     }
 
@@ -276,20 +276,25 @@ mod tests {
         let tracing = Tracing::start("test", &settings).unwrap();
         let began = std::time::Instant::now();
         for _ in 0..3 * QUEUE {
-            assert!(tracing.request("GET", "/", None).traceparent().is_some());
+            assert!(tracing.request("GET", "/", None, true).traceparent().is_some());
         }
         assert!(began.elapsed() < Duration::from_secs(30), "who is traced does not wait");
         tracing.stop().await;
     }
 
+    fn at(sample_ratio: f64) -> Tracing {
+        let settings = TracingSettings { endpoint: "http://127.0.0.1:9".to_owned(), sample_ratio };
+        Tracing::start("test", &settings).unwrap()
+    }
+
+    const RECORDED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
     #[tokio::test]
-    async fn whoever_begins_a_trace_decides_whether_it_is_recorded() {
-        let at = |sample_ratio| TracingSettings { endpoint: "http://127.0.0.1:9".to_owned(), sample_ratio };
-        let never = Tracing::start("test", &at(0.0)).unwrap();
-        let always = Tracing::start("test", &at(1.0)).unwrap();
-        let recorded: Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
-        let unrecorded: Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00".parse().unwrap();
-        let follows = |tracing: &Tracing, client| tracing.request("GET", "/", client).traceparent();
+    async fn a_trusted_client_that_begins_a_trace_decides_whether_it_is_recorded() {
+        let (never, always) = (at(0.0), at(1.0));
+        let recorded: Traceparent = RECORDED.parse().unwrap();
+        let unrecorded = recorded.unrecorded();
+        let follows = |tracing: &Tracing, client| tracing.request("GET", "/", client, true).traceparent();
         assert_eq!(follows(&never, None), None);
         assert_eq!(follows(&always, Some(&unrecorded)), None);
         let span = follows(&never, Some(&recorded)).unwrap();
@@ -298,6 +303,18 @@ mod tests {
         assert!(follows(&always, None).is_some());
         assert!(always.send("sale.submit.v1", Some(&unrecorded.to_string())).traceparent().is_none());
         assert!(always.send("sale.submit.v1", None).traceparent().is_none());
+        tokio::join!(never.stop(), always.stop());
+    }
+
+    #[tokio::test]
+    async fn the_ratio_decides_about_the_traces_of_others() {
+        let (never, always) = (at(0.0), at(1.0));
+        let recorded: Traceparent = RECORDED.parse().unwrap();
+        let follows = |tracing: &Tracing, client| tracing.request("GET", "/", Some(client), false).traceparent();
+        assert_eq!(follows(&never, &recorded), None);
+        let span = follows(&always, &recorded.unrecorded()).unwrap();
+        assert!(span.is_recorded());
+        assert_eq!(span.trace_id(), recorded.trace_id());
         tokio::join!(never.stop(), always.stop());
     }
 }

@@ -32,6 +32,12 @@ impl Traceparent {
         self.flags.is_sampled()
     }
 
+    /// The same, not to be recorded.
+    #[must_use]
+    pub fn unrecorded(self) -> Self {
+        Self { flags: TraceFlags::NOT_SAMPLED, ..self }
+    }
+
     /// The trace: 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {

@@ -97,10 +97,14 @@ impl<W: Worker> Station<W> {
             tx.commit().await?;
             traced.committed(&outcomes);
             self.stats.batches.observe(f64::from(u32::try_from(order.len()).unwrap_or(u32::MAX)));
-            let accepted = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count();
-            self.stats.reached(&order, self.process.clock.now());
-            self.stats.count(W::NAME, "accepted", accepted as u64);
-            self.stats.count(W::NAME, "rejected", (outcomes.len() - accepted) as u64);
+            let accepted: Vec<_> = order
+                .iter()
+                .zip(&outcomes)
+                .filter_map(|(item, outcome)| matches!(outcome, Outcome::Accepted(_)).then_some(*item))
+                .collect();
+            self.stats.reached(&accepted, self.process.clock.now());
+            self.stats.count(W::NAME, "accepted", accepted.len() as u64);
+            self.stats.count(W::NAME, "rejected", (outcomes.len() - accepted.len()) as u64);
             known.extend(order.iter().zip(outcomes).map(|(item, outcome)| {
                 (item.key, (item.envelope.fingerprint.map(|fingerprint| fingerprint.to_vec()), outcome))
             }));

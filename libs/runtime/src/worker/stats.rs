@@ -63,10 +63,10 @@ impl Stats {
         self.shared.redeliveries.with_label_values(&[worker]).inc_by(messages);
     }
 
-    /// The messages of `committed` have come as far as this worker brings them.
-    pub(super) fn reached<M>(&self, committed: &[&Item<M>], now: Timestamp) {
+    /// The messages of `accepted` have come as far as this worker brings them.
+    pub(super) fn reached<M>(&self, accepted: &[&Item<M>], now: Timestamp) {
         let Some(stage) = &self.stage else { return };
-        for item in committed {
+        for item in accepted {
             stage.observe(seconds(item.envelope.taken_at(), now));
         }
     }

@@ -83,6 +83,8 @@ async fn in_the_database_a_role_may_write_only_its_own_tables() {
         ("receipts", "update receipts.receipts set content = ''"),
         ("receipts", "delete from receipts.receipts"),
         ("receipts", "insert into stock.levels values (null, null, null, 0)"),
+        ("receipts", "delete from audit.rounds"),
+        ("sales", "select * from audit.rounds"),
     ];
     for (role, statement) in writes {
         let why = refused(&shop.database.url(role), statement).await;
@@ -90,6 +92,8 @@ async fn in_the_database_a_role_may_write_only_its_own_tables() {
     }
     let other = "insert into inbox.messages values (gen_random_uuid(), gen_random_uuid(), 'stock', true, '', '', null, true, '', now(), now())";
     assert!(refused(&shop.database.url("sales"), other).await.contains("row-level security"));
+    let other = "insert into audit.rounds values ('chain', '')";
+    assert!(refused(&shop.database.url("stock"), other).await.contains("row-level security"));
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! The books are checked in the background: whatever somebody changes by hand is found.
 
-use tillstream_domain::receipt::SigningKey;
+use tillstream_domain::receipt::{SigningKey, VerifyingKey};
 use tillstream_receipts_worker::audit as receipts;
-use tillstream_runtime::audit::{AuditSettings, Slice, every};
+use tillstream_runtime::{
+    audit::{AuditSettings, Slice, every},
+    settings,
+};
 use tillstream_stock_worker::audit as stock;
 use tillstream_store::PgPool;
 use tillstream_testkit::{SHOP, Shop};
@@ -23,10 +26,18 @@ async fn check_stock(pool: &PgPool, limit: u32) -> (usize, Vec<String>) {
 
 /// Goes through all receipts with slices of `limit`; how many there are, and what is wrong.
 async fn check_receipts(pool: &PgPool, limit: u32) -> (usize, Vec<String>) {
-    let key = SigningKey::from_seed(&[7; 32]).verifying_key();
+    check_receipts_with(pool, &[key(7)], limit).await
+}
+
+/// The public half of the key that a seed of this byte makes; 7 is the shop's.
+fn key(seed: u8) -> VerifyingKey {
+    SigningKey::from_seed(&[seed; 32]).verifying_key()
+}
+
+async fn check_receipts_with(pool: &PgPool, keys: &[VerifyingKey], limit: u32) -> (usize, Vec<String>) {
     let (mut place, mut all, mut faults) = (None, 0, Vec::new());
     loop {
-        let Slice { checked, faults: found, next } = receipts::look(pool, &key, place, limit).await.unwrap();
+        let Slice { checked, faults: found, next } = receipts::look(pool, keys, place, limit).await.unwrap();
         all += checked;
         faults.extend(found);
         place = next;
@@ -92,6 +103,7 @@ async fn whatever_is_done_to_a_receipt_is_found() {
         ("update receipts.receipts set hash = decode(repeat('00', 32), 'hex') where number = 2", "hash is"),
         ("update receipts.receipts set signature = decode(repeat('00', 64), 'hex') where number = 2", "signature"),
         ("update receipts.receipts set key_id = 'x' where number = 2", "key id"),
+        ("update receipts.receipts set key_id = '0011223344556677' where number = 2", "is not trusted"),
         ("delete from receipts.receipts where number = 2", "number"),
         ("delete from receipts.receipts where number = (select max(number) from receipts.receipts)", "ends with"),
         ("delete from receipts.receipts", "ends with number 0"),
@@ -108,12 +120,77 @@ async fn whatever_is_done_to_a_receipt_is_found() {
 }
 
 #[tokio::test]
+async fn receipts_of_an_earlier_key_are_sound_if_that_is_known() {
+    let (_shop, _, of_receipts) = shop().await;
+    let (checked, faults) = check_receipts_with(&of_receipts, &[key(7), key(8)], 100).await;
+    assert_eq!((checked, faults.len()), (7, 0), "{faults:?}");
+    let (checked, faults) = check_receipts_with(&of_receipts, &[key(8)], 100).await;
+    assert_eq!((checked, faults.len()), (7, 7), "{faults:?}");
+}
+
+#[test]
+fn earlier_keys_are_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    let load = |keys: &str| {
+        std::fs::write(&file, format!("[signing]\nearlier_keys = {keys}")).unwrap();
+        settings::load::<tillstream_receipts_worker::Config>(Some(&file)).map(|config| format!("{config:?}"))
+    };
+    let [first, second] = [8, 9].map(|seed| key(seed).to_string());
+    let config = load(&format!("['{first}', '{second}']")).unwrap();
+    assert!(config.contains(&first) && config.contains(&second), "{config}");
+    assert!(load("['00']").is_err());
+}
+
+#[tokio::test]
+async fn a_level_that_takes_too_long_is_skipped() {
+    let (shop, of_stock, _) = shop().await;
+    let mut held = shop.pool.begin().await.unwrap();
+    sqlx::query("lock table stock.movements in access exclusive mode").execute(&mut *held).await.unwrap();
+    let slice = stock::look(&of_stock, None, 1).await.unwrap();
+    assert_eq!((slice.checked, slice.faults), (0, vec![]));
+    held.rollback().await.unwrap();
+    let first = slice.next.expect("there are more levels");
+    let again = stock::look(&of_stock, None, 1).await.unwrap();
+    assert_eq!((again.checked, again.next), (1, Some(first)), "it is looked at next time");
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_and_forgets_no_fault() {
+    let (shop, of_stock, _) = shop().await;
+    let first = stock::look(&of_stock, None, 1).await.unwrap().next.expect("there are more levels");
+    let update = sqlx::query("update stock.levels set on_hand = on_hand + 1 where (store_id, product_id) = ($1, $2)");
+    update.bind(first.1.uuid()).bind(first.2.uuid()).execute(&shop.pool).await.unwrap();
+    // Each process looks once: the next look would be in an hour.
+    let settings = AuditSettings { every_ms: 3_600_000, slice: 1 };
+    let mut began = Vec::new();
+    for _ in 0..2 {
+        let process = shop.process();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let auditing = every(&process, &of_stock, "stock", settings, async |place| {
+            sender.send(place).unwrap();
+            stock::look(&of_stock, place, settings.slice).await
+        });
+        let watching = async {
+            let line = "tillstream_audit_faults{what=\"stock\"} 1";
+            let shows = async || Shop::text(&process.metrics).await.lines().any(|found| found == line);
+            shop.until("the fault shows", shows).await;
+            process.stop.now();
+        };
+        tokio::join!(auditing, watching);
+        began.extend(receiver.try_iter());
+    }
+    assert_eq!(began, [None, Some(first)]);
+}
+
+#[tokio::test]
 async fn a_fault_raises_the_gauge_and_its_mending_lowers_it() {
     let (shop, of_stock, _) = shop().await;
     let process = shop.process();
     let settings = AuditSettings { every_ms: 5, slice: 2 };
-    let auditing =
-        every(&process, "stock", settings, async |place| stock::look(&of_stock, place, settings.slice).await);
+    let auditing = every(&process, &of_stock, "stock", settings, async |place| {
+        stock::look(&of_stock, place, settings.slice).await
+    });
     let change = async |by: i64| {
         let update = sqlx::query("update stock.levels set on_hand = on_hand + $1 where product_id = $2");
         update.bind(by).bind(SHOP.product("tea").uuid()).execute(&shop.pool).await.unwrap();

@@ -102,10 +102,15 @@ fn check(spans: &[Recorded], trace: &str, till: &str) -> Result<(), String> {
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TILL: &str = "00f067aa0ba902b7";
 
-/// A sale through a whole shop; what the collector received.
-async fn sell(recorded: bool) -> Vec<Recorded> {
+/// A sale through a whole shop that records this share of traces; what the collector received.
+async fn sell(recorded: bool, trust_clients: bool, sample_ratio: f64) -> Vec<Recorded> {
     let collector = Collector::default();
-    let options = ShopOptions { collector: collector.open().await, ..ShopOptions::default() };
+    let options = ShopOptions {
+        collector: collector.open().await,
+        sample_ratio,
+        edge: format!("[tracing]\ntrust_clients = {trust_clients}"),
+        ..ShopOptions::default()
+    };
     let mut shop = Box::pin(Shop::with(options)).await;
     let flags = u8::from(recorded);
     let call = shop
@@ -113,7 +118,7 @@ async fn sell(recorded: bool) -> Vec<Recorded> {
         .header("traceparent", &format!("00-{TRACE}-{TILL}-{flags:02x}"))
         .header("prefer", "wait=20, until=receipt");
     assert_eq!(call.send().await.status, StatusCode::CREATED);
-    // Nobody has begun a trace for this one: it has its own, which is recorded.
+    // Nobody has begun a trace for this one: it has its own.
     assert_eq!(shop.get("/v1/registers").await.status, StatusCode::OK);
     shop.drain().await;
     shop.stop_workers().await;
@@ -123,7 +128,7 @@ async fn sell(recorded: bool) -> Vec<Recorded> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_is_one_trace_from_the_request_to_the_receipt() {
-    let spans = sell(true).await;
+    let spans = sell(true, true, 1.0).await;
     assert_eq!(check(&spans, TRACE, TILL), Ok(()), "{spans:#?}");
     let (_, request) = spans.iter().find(|(_, span)| span.name == "POST /v1/sales").unwrap();
     assert_eq!(text(&request.attributes, "http.response.status_code"), "201");
@@ -146,10 +151,21 @@ async fn a_sale_is_one_trace_from_the_request_to_the_receipt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_till_does_not_want_recorded_is_not() {
-    let spans = sell(false).await;
+async fn what_a_trusted_till_does_not_want_recorded_is_not() {
+    let spans = sell(false, true, 1.0).await;
     let names: Vec<_> = spans.iter().map(|(_, span)| span.name.as_str()).collect();
     assert_eq!(names, ["GET /v1/registers"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_till_wants_decides_nothing() {
+    let spans = sell(false, false, 1.0).await;
+    assert_eq!(check(&spans, TRACE, TILL), Ok(()), "its trace goes on all the same: {spans:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_that_the_edge_does_not_follow_reaches_no_worker() {
+    assert_eq!(sell(true, false, 0.0).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,16 +44,19 @@ async fn a_sale_is_counted_at_every_stage() {
         let answer = shop.selling(key, &sale).header("prefer", "until=receipt").send().await;
         assert_eq!(answer.status, StatusCode::CREATED);
     }
+    let mut unpaid = sale.clone();
+    unpaid["payments"][0]["tendered"] = 1.into();
+    assert_eq!(shop.sell(shop.ids.next(), &unpaid).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     shop.drain().await;
     let edge = shop.get("/metrics").await.text;
-    assert_eq!(value(&edge, "tillstream_sale_stage_duration_seconds_count{stage=\"durable\"}"), 2);
-    assert_eq!(value(&edge, "tillstream_lane_batch_envelopes_count{subject=\"cmd.sale.0\"}"), 2);
+    assert_eq!(value(&edge, "tillstream_sale_stage_duration_seconds_count{stage=\"durable\"}"), 3);
+    assert_eq!(value(&edge, "tillstream_lane_batch_envelopes_count{subject=\"cmd.sale.0\"}"), 3);
     assert_eq!(value(&edge, "tillstream_edge_waiting"), 0);
     assert_eq!(value(&edge, "tillstream_database_connections{state=\"max\"}"), 8);
     let workers = shop.workers_metrics().await;
     for stage in ["recorded", "stocked", "receipted"] {
         let count = format!("tillstream_sale_stage_duration_seconds_count{{stage=\"{stage}\"}}");
-        assert_eq!(value(&workers, &count), 1, "a repetition is no second sale");
+        assert_eq!(value(&workers, &count), 1, "neither a repetition nor a refusal is a sale");
     }
     let repeated = "tillstream_worker_messages_total{outcome=\"repeated\",worker=\"sales\"}";
     assert_eq!(value(&workers, repeated), 1);

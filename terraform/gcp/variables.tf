@@ -123,7 +123,7 @@ variable "requests_per_minute" {
 variable "waf_preview" {
   description = "Whether the rules against attacks only log."
   type        = bool
-  default     = false
+  default     = true
 }
 
 variable "demo_shop" {

@@ -44,12 +44,13 @@ resource "google_service_account" "this" {
   depends_on = [google_project_service.this]
 }
 
+# Each by jobs of its own environment: a job that deploys cannot become the account that makes the infrastructure.
 resource "google_service_account_iam_member" "github" {
   for_each = google_service_account.this
 
   service_account_id = each.value.name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "principalSet://iam.googleapis.com/${google_iam_workload_identity_pool.github.name}/attribute.environment/${var.environment}"
+  member             = "principalSet://iam.googleapis.com/${google_iam_workload_identity_pool.github.name}/attribute.environment/${var.environments[each.key]}"
 }
 
 resource "google_project_iam_member" "provision" {

@@ -37,7 +37,7 @@ module "cluster" {
 module "database" {
   source = "../modules/database"
 
-  name                   = var.name
+  name                   = coalesce(var.database_instance_name, var.name)
   region                 = var.region
   network_id             = module.network.producer_network_id
   tier                   = var.database_tier

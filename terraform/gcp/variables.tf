@@ -94,6 +94,12 @@ variable "database_high_availability" {
   default     = true
 }
 
+variable "database_instance_name" {
+  description = "Name of the database's instance; null is `name`. Changed once a restored clone has been imported in its place, and never before: docs/operations/terraform.md."
+  type        = string
+  default     = null
+}
+
 variable "producer_cidr" {
   description = "Range that is lent to Google's managed services; the database is in it."
   type        = string

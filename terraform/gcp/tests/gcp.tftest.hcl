@@ -56,6 +56,27 @@ run "the_chart_gets_what_it_cannot_know" {
   }
 }
 
+run "the_database_is_called_as_everything_else" {
+  command = apply
+
+  assert {
+    condition     = output.database_instance == "tillstream"
+    error_message = "the instance is called as everything else"
+  }
+}
+
+run "what_was_restored_is_used_by_the_next_release" {
+  command = apply
+  variables {
+    database_instance_name = "tillstream-2"
+  }
+
+  assert {
+    condition     = output.database_instance == "tillstream-2"
+    error_message = "the clone that was imported must be the one that is used"
+  }
+}
+
 run "the_cluster_reads_secrets_without_a_key" {
   command = apply
 

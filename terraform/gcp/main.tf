@@ -57,6 +57,16 @@ module "secrets" {
   }
 }
 
+module "watch" {
+  source = "../modules/watch"
+
+  project               = var.project
+  name                  = var.name
+  hostname              = var.hostname
+  database_instance     = module.database.instance
+  notification_channels = var.notification_channels
+}
+
 module "entry" {
   source = "../modules/entry"
 

@@ -132,6 +132,11 @@ variable "waf_preview" {
   default     = true
 }
 
+variable "notification_channels" {
+  description = "Who is told by Google's own monitoring of an old backup, an expiring certificate, and an API that is not reached: projects/PROJECT/notificationChannels/NUMBER."
+  type        = list(string)
+}
+
 variable "demo_shop" {
   description = "Whether the chart makes the demo shop. After each deployment the pipeline sells one item there; it is a merchant of its own, beside the real ones."
   type        = bool

@@ -20,6 +20,8 @@ variables {
   pipeline       = "github-release@shop-1.iam.gserviceaccount.com"
   nodes_account  = "tillstream-nodes@shop-1.iam.gserviceaccount.com"
   owner_password = "0123456789abcdef"
+
+  notification_channels = ["projects/shop-1/notificationChannels/123"]
 }
 
 run "the_pipeline_finds_what_it_needs" {

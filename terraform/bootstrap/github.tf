@@ -44,12 +44,13 @@ resource "google_service_account" "this" {
   depends_on = [google_project_service.this]
 }
 
+# Each by jobs of its own environment: a job that deploys cannot become the account that makes the infrastructure.
 resource "google_service_account_iam_member" "github" {
   for_each = google_service_account.this
 
   service_account_id = each.value.name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "principalSet://iam.googleapis.com/${google_iam_workload_identity_pool.github.name}/attribute.environment/${var.environment}"
+  member             = "principalSet://iam.googleapis.com/${google_iam_workload_identity_pool.github.name}/attribute.environment/${var.environments[each.key]}"
 }
 
 resource "google_project_iam_member" "provision" {
@@ -61,6 +62,8 @@ resource "google_project_iam_member" "provision" {
     "roles/compute.securityAdmin",
     "roles/container.clusterAdmin",
     "roles/dns.admin",
+    "roles/monitoring.alertPolicyEditor",
+    "roles/monitoring.uptimeCheckConfigEditor",
   ])
 
   project = var.project
@@ -78,6 +81,19 @@ resource "google_project_iam_custom_role" "secrets" {
 resource "google_project_iam_member" "secrets" {
   project = var.project
   role    = google_project_iam_custom_role.secrets.name
+  member  = google_service_account.this["provision"].member
+}
+
+# What is counted in the logs, and none of their lines.
+resource "google_project_iam_custom_role" "counts" {
+  role_id     = "tillstreamLogMetrics"
+  title       = "Makes metrics of logs"
+  permissions = [for verb in ["create", "delete", "get", "list", "update"] : "logging.logMetrics.${verb}"]
+}
+
+resource "google_project_iam_member" "counts" {
+  project = var.project
+  role    = google_project_iam_custom_role.counts.name
   member  = google_service_account.this["provision"].member
 }
 

@@ -6,7 +6,7 @@ provider "google" {
 locals {
   services = [
     "artifactregistry", "certificatemanager", "cloudresourcemanager", "compute", "container", "dns", "iam",
-    "iamcredentials", "secretmanager", "servicenetworking", "sqladmin", "storage", "sts",
+    "iamcredentials", "logging", "monitoring", "secretmanager", "servicenetworking", "sqladmin", "storage", "sts",
   ]
 }
 

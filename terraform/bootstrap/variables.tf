@@ -44,10 +44,15 @@ variable "branch" {
   }
 }
 
-variable "environment" {
-  description = "The environment on GitHub that jobs must run in. Who may run there is decided on GitHub."
-  type        = string
-  default     = "production"
+variable "environments" {
+  description = "The environment on GitHub that a job must run in to become an account. Who may run there is decided on GitHub."
+  type        = object({ provision = string, release = string })
+  default     = { provision = "provision", release = "production" }
+
+  validation {
+    condition     = var.environments.provision != var.environments.release
+    error_message = "In one environment each job could become both accounts."
+  }
 }
 
 variable "deletion_protection" {

@@ -6,3 +6,5 @@ hostname       = "api.shop.example"
 dns_zone       = null
 nodes_account  = "tillstream-nodes@shop-1.iam.gserviceaccount.com"
 pipeline       = "github-release@shop-1.iam.gserviceaccount.com"
+
+notification_channels = ["projects/shop-1/notificationChannels/1234567890"]

@@ -37,7 +37,7 @@ module "cluster" {
 module "database" {
   source = "../modules/database"
 
-  name                   = var.name
+  name                   = coalesce(var.database_instance_name, var.name)
   region                 = var.region
   network_id             = module.network.producer_network_id
   tier                   = var.database_tier
@@ -55,6 +55,16 @@ module "secrets" {
   readers = {
     external-secrets = "principal://iam.googleapis.com/projects/${var.project_number}/locations/global/workloadIdentityPools/${module.cluster.workload_pool}/subject/ns/external-secrets/sa/external-secrets"
   }
+}
+
+module "watch" {
+  source = "../modules/watch"
+
+  project               = var.project
+  name                  = var.name
+  hostname              = var.hostname
+  database_instance     = module.database.instance
+  notification_channels = var.notification_channels
 }
 
 module "entry" {

@@ -94,6 +94,12 @@ variable "database_high_availability" {
   default     = true
 }
 
+variable "database_instance_name" {
+  description = "Name of the database's instance; null is `name`. Changed once a restored clone has been imported in its place, and never before: docs/operations/terraform.md."
+  type        = string
+  default     = null
+}
+
 variable "producer_cidr" {
   description = "Range that is lent to Google's managed services; the database is in it."
   type        = string
@@ -123,7 +129,12 @@ variable "requests_per_minute" {
 variable "waf_preview" {
   description = "Whether the rules against attacks only log."
   type        = bool
-  default     = false
+  default     = true
+}
+
+variable "notification_channels" {
+  description = "Who is told by Google's own monitoring of an old backup, an expiring certificate, and an API that is not reached: projects/PROJECT/notificationChannels/NUMBER."
+  type        = list(string)
 }
 
 variable "demo_shop" {

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     kind = {
       source  = "tehcyx/kind"
-      version = "~> 0.11"
+      version = "= 0.11.0"
     }
   }
 }

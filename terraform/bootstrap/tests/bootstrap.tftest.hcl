@@ -28,13 +28,24 @@ run "only_the_one_repository_and_branch_are_let_in" {
   }
 }
 
-run "only_jobs_of_the_environment_become_an_account" {
+run "only_jobs_of_its_own_environment_become_an_account" {
   command = apply
 
   assert {
-    condition     = alltrue([for grant in google_service_account_iam_member.github : endswith(grant.member, "/workloadIdentityPools/github/attribute.environment/production")])
-    error_message = "a job outside of the environment must not get an account"
+    condition = { for name, grant in google_service_account_iam_member.github : name => split("/workloadIdentityPools/github/", grant.member)[1] } == {
+      provision = "attribute.environment/provision"
+      release   = "attribute.environment/production"
+    }
+    error_message = "a job outside of its environment must not get an account, nor one of the other environment"
   }
+}
+
+run "one_environment_for_both_accounts_is_refused" {
+  command = plan
+  variables {
+    environments = { provision = "production", release = "production" }
+  }
+  expect_failures = [var.environments]
 }
 
 run "the_pipeline_can_give_itself_nothing" {

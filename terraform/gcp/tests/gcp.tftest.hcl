@@ -20,6 +20,8 @@ variables {
   pipeline       = "github-release@shop-1.iam.gserviceaccount.com"
   nodes_account  = "tillstream-nodes@shop-1.iam.gserviceaccount.com"
   owner_password = "0123456789abcdef"
+
+  notification_channels = ["projects/shop-1/notificationChannels/123"]
 }
 
 run "the_pipeline_finds_what_it_needs" {
@@ -53,6 +55,27 @@ run "the_chart_gets_what_it_cannot_know" {
   assert {
     condition     = yamldecode(output.helm_values).image.registry == output.registry
     error_message = "the cluster must pull from its own registry"
+  }
+}
+
+run "the_database_is_called_as_everything_else" {
+  command = apply
+
+  assert {
+    condition     = output.database_instance == "tillstream"
+    error_message = "the instance is called as everything else"
+  }
+}
+
+run "what_was_restored_is_used_by_the_next_release" {
+  command = apply
+  variables {
+    database_instance_name = "tillstream-2"
+  }
+
+  assert {
+    condition     = output.database_instance == "tillstream-2"
+    error_message = "the clone that was imported must be the one that is used"
   }
 }
 

@@ -25,6 +25,7 @@ resource "google_container_cluster" "this" {
     services_secondary_range_name = var.services_range
   }
 
+  # Without a range for the control plane it is reached by Private Service Connect, with an address in the subnet.
   private_cluster_config {
     enable_private_nodes    = true
     enable_private_endpoint = var.private_endpoint

@@ -5,9 +5,9 @@ resource "google_sql_database_instance" "this" {
   # checkov:skip=CKV_GCP_52:the flag is set; checkov does not look into dynamic blocks, the test of this module does
   # checkov:skip=CKV_GCP_53:the flag is set; checkov does not look into dynamic blocks, the test of this module does
   # checkov:skip=CKV_GCP_54:the flag is set; checkov does not look into dynamic blocks, the test of this module does
-  # checkov:skip=CKV_GCP_108:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV_GCP_108:the address is logged; its name would take a search in the DNS for each connection
   # checkov:skip=CKV_GCP_109:the flag is set; checkov does not look into dynamic blocks, the test of this module does
-  # checkov:skip=CKV_GCP_110:the flag is set; checkov does not look into dynamic blocks, the test of this module does
+  # checkov:skip=CKV_GCP_110:pgaudit is nothing without its extension; log_statement has what changes tables
   # checkov:skip=CKV_GCP_111:the flag is set; checkov does not look into dynamic blocks, the test of this module does
   # checkov:skip=CKV2_GCP_13:the duration of slow statements is logged, that of each would drown them
   name                = var.name
@@ -88,10 +88,8 @@ locals {
     log_temp_files             = "0"
     log_min_duration_statement = "1000"
     log_statement              = "ddl"
-    log_hostname               = "on"
     log_min_messages           = "warning"
     log_min_error_statement    = "error"
-    "cloudsql.enable_pgaudit"  = "on"
     track_io_timing            = "on"
   }
 }

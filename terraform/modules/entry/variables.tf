@@ -31,9 +31,9 @@ variable "requests_per_minute" {
 }
 
 variable "waf_preview" {
-  description = "Whether the rules against attacks only log what they would refuse. Begin with this, and look at the log before refusing."
+  description = "Whether the rules against attacks only log what they would refuse. Look at the log before you turn this off."
   type        = bool
-  default     = false
+  default     = true
 }
 
 variable "blocked_ranges" {

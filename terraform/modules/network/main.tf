@@ -93,6 +93,23 @@ resource "google_compute_firewall" "refuse" {
   }
 }
 
+# Webhooks and metrics of what prepare-cluster installs: the control plane has its address in the private subnet
+# (Private Service Connect) and comes to pods through agents among them. GKE's own rules let both in today; of its
+# /28 in a peered network they would let in 443 and 10250 alone. So these ports are named.
+resource "google_compute_firewall" "control_plane" {
+  name          = "${var.name}-control-plane"
+  network       = google_compute_network.this.id
+  direction     = "INGRESS"
+  priority      = 1000
+  source_ranges = [var.private_cidr, var.pods_cidr]
+
+  allow {
+    protocol = "tcp"
+    # KEDA's metrics, webhooks of operators, KEDA's webhooks; External Secrets and the Prometheus operator have 10250.
+    ports = ["6443", "8443", "9443", "10250"]
+  }
+}
+
 # Private service access: Cloud SQL gets addresses of this range, in a network of Google's that is peered with ours.
 resource "google_compute_global_address" "producers" {
   name          = "${var.name}-producers"

@@ -5,7 +5,7 @@ resource "google_artifact_registry_repository" "this" {
   format        = "DOCKER"
   description   = "Images of Tillstream"
 
-  # A tag that was pushed once always names the same image.
+  # A tag that was pushed once always names the same image. Signatures move tags, so they are beside the public images.
   docker_config {
     immutable_tags = true
   }

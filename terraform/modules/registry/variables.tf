@@ -21,13 +21,13 @@ variable "readers" {
 }
 
 variable "kept" {
-  description = "Versions of each image that are kept whatever their age, so that a rollback finds its image."
+  description = "Versions of each image that are kept whatever their age, so that a rollback finds its image. A release is three: the index, the image, and what is attested of it."
   type        = number
-  default     = 20
+  default     = 60
 
   validation {
-    condition     = var.kept >= 5
-    error_message = "Keep at least five versions: a rollback needs the image that ran before."
+    condition     = var.kept >= 33
+    error_message = "Keep at least 33 versions: helm goes back ten revisions, and each release is three versions of an image."
   }
 }
 

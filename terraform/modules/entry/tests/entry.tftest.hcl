@@ -16,6 +16,9 @@ variables {
 
 run "attacks_are_refused_before_the_rate_rule_lets_requests_pass" {
   command = apply
+  variables {
+    waf_preview = false
+  }
 
   assert {
     condition = alltrue([
@@ -47,10 +50,9 @@ run "an_address_is_held_to_its_rate" {
   }
 }
 
-run "the_rules_can_be_watched_first" {
+run "the_rules_are_watched_first" {
   command = apply
   variables {
-    waf_preview    = true
     blocked_ranges = ["192.0.2.0/24"]
   }
 

@@ -52,6 +52,19 @@ run "what_is_not_let_in_is_refused" {
   }
 }
 
+run "the_control_plane_reaches_webhooks_and_metrics" {
+  command = plan
+
+  assert {
+    condition     = toset(google_compute_firewall.control_plane.source_ranges) == toset(["10.10.16.0/20", "10.20.0.0/16"])
+    error_message = "only the cluster's own ranges may be let in"
+  }
+  assert {
+    condition     = toset(one(google_compute_firewall.control_plane.allow).ports) == toset(["6443", "8443", "9443", "10250"]) && google_compute_firewall.control_plane.priority < google_compute_firewall.refuse.priority
+    error_message = "KEDA's metrics and the webhooks must be reached"
+  }
+}
+
 run "a_destroy_is_not_held_up_by_the_peering" {
   command = plan
 

@@ -21,6 +21,10 @@ run "images_stay_what_they_are_and_old_ones_go" {
     error_message = "old images must go, recent ones must stay"
   }
   assert {
+    condition     = one([for policy in google_artifact_registry_repository.this.cleanup_policies : policy.most_recent_versions[0].keep_count if policy.action == "KEEP"]) == 60
+    error_message = "the last twenty releases must stay"
+  }
+  assert {
     condition     = output.url == "europe-west3-docker.pkg.dev/shop-1/shop"
     error_message = "the address must be that of the repository"
   }
@@ -51,7 +55,7 @@ run "the_pipeline_may_push_and_nodes_may_pull" {
 run "a_rollback_finds_its_image" {
   command = plan
   variables {
-    kept = 1
+    kept = 30
   }
   expect_failures = [var.kept]
 }

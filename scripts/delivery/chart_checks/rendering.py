@@ -71,7 +71,7 @@ VARIATIONS = {
                                   "exporters": {"nats": {"enabled": True},
                                                 "postgresql": {"enabled": True, "existingSecret": "monitor"}}},
                    "tracing": {"endpoint": "http://collector.monitoring:4318", "sampleRatio": 0.05}},
-    "exporter in the cluster": {"postgresql": {"enabled": True}, "monitoring": {"exporters": {"postgresql": {
+    "exporter in the cluster": {"postgresql": {"enabled": True, "maxConnections": 300}, "monitoring": {"exporters": {"postgresql": {
         "enabled": True, "existingSecret": ""}}}, "secrets": {"generate": True}},
     "rules without exporters": {"monitoring": {"rules": {"enabled": True}, "exporters": {
         "nats": {"enabled": False}, "postgresql": {"enabled": False}}}},

@@ -1,4 +1,4 @@
-"""Runs deploy/logging/setup.sh against a server that plays Elasticsearch and Kibana, and looks at what it was sent."""
+"""Runs setup.sh of files/logging against a server that plays Elasticsearch and Kibana, and looks at what it was sent."""
 
 import http.server
 import json
@@ -38,19 +38,19 @@ class Playing(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def run(root, answers=None, missing=None):
+def run(root, answers=None, missing=(), users="true"):
     """(exit code, what was said, what was sent)."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Playing)
     server.got, server.answers = [], answers or {}
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as temp:
         for name, password in PASSWORDS.items():
-            if name != missing:
+            if name not in missing:
                 (Path(temp) / name).write_text(password + "\n")
         url = f"http://127.0.0.1:{server.server_port}"
         process = subprocess.run(["sh", str(root / SETUP)], capture_output=True, text=True, timeout=60, env={
             **os.environ, "ELASTICSEARCH_URL": url, "KIBANA_URL": url, "FILES": str(root / LOGGING), "SECRETS": temp,
-            "WAIT_SECONDS": "2", "TMPDIR": tempfile.gettempdir(), "no_proxy": "127.0.0.1"})
+            "WAIT_SECONDS": "2", "USERS": users, "TMPDIR": tempfile.gettempdir(), "no_proxy": "127.0.0.1"})
     server.shutdown()
     return process.returncode, process.stdout + process.stderr, server.got
 
@@ -64,6 +64,9 @@ def check_setup(root):
         problems.append(f"it sent {requests}")
     expected = "Basic " + b64encode(f"elastic:{PASSWORDS['elastic']}".encode()).decode()
     problems += [f"{request} was not sent as the administrator" for request, _, who in got if who != expected]
+    code, said, sent = run(root, missing=("kibana", "logstash"), users="false")
+    if code != 0 or [request for request, *_ in sent][1:] != [request for request in ORDER if "/_security/" not in request]:
+        problems.append(f"without users it does not send just the rest: {said[-500:]}")
     bodies = {request: body for request, body, _ in got}
     for request, body in bodies.items():
         if request.startswith("PUT"):
@@ -81,7 +84,7 @@ def check_setup(root):
             ("a refused template", {"answers": {"/_index_template/tillstream-logs": (400, "no")}}),
             ("objects that were not taken", {"answers": {"/api/saved_objects/_import": (200, '{"success":false}')}}),
             ("a Kibana that does not come", {"answers": {"/api/status": (503, "")}}),
-            ("a missing password", {"missing": "logstash"})):
+            ("a missing password", {"missing": ("logstash",)})):
         code, _, _ = run(root, **arguments)
         if code == 0:
             problems.append(f"{title} did not make it fail")
@@ -93,6 +96,7 @@ def usable():
 
 
 SEEDS = [
+    (SETUP, r'if \[ "\$users" != false \]', "if true", "without users"),
     (SETUP, r"put _ilm/policy/tillstream-logs .*\n", "", "it sent"),
     (SETUP, r"if ! grep -q '\"success\":true' \"\$work/answer\"", "if false", "objects that were not taken"),
     (SETUP, r'echo "setup: users are made"', 'cat "$secrets/kibana"', "a password was printed"),

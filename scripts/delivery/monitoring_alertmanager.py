@@ -16,6 +16,8 @@ ROUTES = [
     ({"alertname": "TillstreamSalesFailing", "severity": "page"}, "page"),
     ({"alertname": "TillstreamDeadLetters", "severity": "ticket"}, "ticket"),
     ({"alertname": "TillstreamWatchdog", "severity": "none"}, "watchdog"),
+    ({"alertname": "KubePersistentVolumeFillingUp", "severity": "critical"}, "ticket"),
+    ({"alertname": "KubePodCrashLooping", "severity": "warning"}, "ticket"),
     ({"alertname": "Somebody", "severity": "info"}, "nobody"),
     ({"alertname": "Somebody"}, "nobody"),
 ]

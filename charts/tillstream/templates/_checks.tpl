@@ -4,6 +4,15 @@
 {{- $copies := include "tillstream.copies" . | int -}}
 
 {{- if .Values.nats.enabled -}}
+{{- /* Whatever became of the StatefulSet: the volumes say of how many servers they are. */ -}}
+{{- $volume := printf "data-%s" (include "tillstream.name" (list . "nats")) -}}
+{{- $one := lookup "v1" "PersistentVolumeClaim" .Release.Namespace (printf "%s-0" $volume) -}}
+{{- $more := lookup "v1" "PersistentVolumeClaim" .Release.Namespace (printf "%s-1" $volume) -}}
+{{- if and (gt (int .Values.nats.replicas) 1) $one (not $more) -}}
+{{- fail (printf "the claim %s-0 is that of a single NATS server, and a cluster would delete its streams: docs/operations/helm.md says how to go from one server to three" $volume) -}}
+{{- else if and (eq (int .Values.nats.replicas) 1) $more -}}
+{{- fail (printf "the claim %s-1 is that of a cluster of NATS servers, and a single one has not all of its streams: docs/operations/helm.md says how to go from three servers to one" $volume) -}}
+{{- end -}}
 {{- if gt $copies (int .Values.nats.replicas) -}}
 {{- fail (printf "topology.replicas is %d, but nats.replicas is %d" $copies (int .Values.nats.replicas)) -}}
 {{- end -}}
@@ -58,6 +67,10 @@
 
 {{- if and (eq .Values.route.type "gateway") (not .Values.route.gateway.create) (not .Values.route.gateway.parentRefs) -}}
 {{- fail "route.gateway needs parentRefs, or create" -}}
+{{- end -}}
+{{- $exporter := .Values.monitoring.exporters.postgresql -}}
+{{- if and $exporter.enabled (not .Values.postgresql.enabled) (not $exporter.existingSecret) -}}
+{{- fail "monitoring.exporters.postgresql.existingSecret is needed: in an external PostgreSQL you make the role tillstream_monitor yourself" -}}
 {{- end -}}
 {{- if and .Values.monitoring.exporters.nats.enabled (not .Values.nats.enabled) -}}
 {{- fail "monitoring.exporters.nats runs beside NATS in the cluster; an external NATS has its own" -}}

@@ -4,17 +4,28 @@
 {{- if not .Values.edge.tokensPublicKey -}}
 {{- $keys = append $keys "tokens.ed25519" -}}
 {{- end -}}
-{{- dict
-  "nats" (list "nats-edge" "nats-sales" "nats-stock" "nats-receipts" "nats-operator")
+{{- $nats := list "nats-edge" "nats-sales" "nats-stock" "nats-receipts" "nats-operator" -}}
+{{- if and .Values.nats.enabled (gt (int .Values.nats.replicas) 1) -}}
+{{- $nats = append $nats "nats-routes" -}}
+{{- end -}}
+{{- $groups := dict
+  "nats" $nats
   "postgresql" (list "postgres-owner" "postgres-edge" "postgres-sales" "postgres-stock" "postgres-receipts")
-  "keys" $keys
-  | toJson -}}
+  "keys" $keys -}}
+{{- if .Values.monitoring.exporters.postgresql.enabled -}}
+{{- $_ := set $groups "monitor" (list "postgres-monitor") -}}
+{{- end -}}
+{{- $groups | toJson -}}
 {{- end -}}
 
 {{/* The existing Secret of a group, or nothing: (list $ "nats"). */}}
 {{- define "tillstream.secretExisting" -}}
 {{- $values := (index . 0).Values -}}
-{{- index (dict "nats" $values.nats.auth.existingSecret "postgresql" $values.postgresql.auth.existingSecret "keys" $values.keys.existingSecret) (index . 1) -}}
+{{- index (dict
+  "nats" $values.nats.auth.existingSecret
+  "postgresql" $values.postgresql.auth.existingSecret
+  "keys" $values.keys.existingSecret
+  "monitor" $values.monitoring.exporters.postgresql.existingSecret) (index . 1) -}}
 {{- end -}}
 
 {{/* The name of a group's Secret: (list $ "nats"). */}}
@@ -29,7 +40,7 @@
   projected:
     defaultMode: 0440
     sources:
-      {{- range $group := list "nats" "postgresql" "keys" }}
+      {{- range $group := list "nats" "postgresql" "keys" "monitor" }}
       {{- with index $ $group }}
       - secret:
           name: {{ include "tillstream.secret" (list $root $group) }}

@@ -11,7 +11,7 @@ from .rendering import NAMESPACE
 
 VERSION = {"major": "1", "minor": "35", "gitVersion": "v1.35.0"}
 # What the chart looks up, whether or not the cluster holds any.
-ALWAYS = {("v1", "Secret"), ("apps/v1", "StatefulSet")}
+ALWAYS = {("v1", "Secret"), ("apps/v1", "StatefulSet"), ("v1", "PersistentVolumeClaim")}
 
 
 def prefix(api):

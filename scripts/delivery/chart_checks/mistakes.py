@@ -3,15 +3,15 @@
 import copy
 
 from . import policies, validators
-from .rendering import component
+from .rendering import component, merged
 
 MISTAKES = []
 
 
-def mistake(check, rendering):
-    """Registers a change of the documents of a rendering (profile, variation) that `check` must find."""
+def mistake(check, rendering, values=None):
+    """Registers a change of the documents of a rendering (profile, variation), or of its values, that `check` must find."""
     def register(change):
-        MISTAKES.append((check, rendering, change))
+        MISTAKES.append((check, rendering, change, values or {}))
         return change
     return register
 
@@ -81,6 +81,11 @@ def a_worker_that_is_killed_early(documents):
 @mistake("stops_in_good_order", PLAIN)
 def an_edge_that_does_not_wait(documents):
     del container(documents, "Deployment", "edge")["lifecycle"]
+
+
+@mistake("stops_in_good_order", PLAIN)
+def a_single_server_that_waits(documents):
+    container(documents, "StatefulSet", "nats")["lifecycle"] = {"preStop": {"sleep": {"seconds": 30}}}
 
 
 @mistake("stops_in_good_order", PLAIN)
@@ -200,6 +205,12 @@ def the_edge_cannot_reach_nats(documents):
 
 
 @mistake("ways", PLAIN)
+def the_operator_is_forgotten(documents):
+    documents.remove(next(found for found in documents
+                          if found["kind"] == "NetworkPolicy" and found["metadata"]["name"].endswith("-operator")))
+
+
+@mistake("ways", PLAIN)
 def the_smoke_test_reaches_the_database(documents):
     policy = next(found for found in documents if found["kind"] == "NetworkPolicy" and found["metadata"]["name"].endswith("-smoke"))
     database = one(documents, "StatefulSet", "postgresql")["spec"]["selector"]
@@ -232,6 +243,11 @@ def health_of_the_root(documents):
     one(documents, "HealthCheckPolicy")["spec"]["default"]["config"]["httpHealthCheck"]["requestPath"] = "/"
 
 
+@mistake("gke_asks_for_health", "gke, plain", {"edge": {"preStopSeconds": 5}})
+def a_pod_that_leaves_too_early(_):
+    pass
+
+
 @mistake("gke_asks_for_health", GATEWAY)
 def no_health_check(documents):
     documents.remove(one(documents, "HealthCheckPolicy"))
@@ -247,6 +263,11 @@ def a_key_that_is_not_fetched(documents):
     one(documents, "ExternalSecret")["spec"]["data"].pop(0)
 
 
+@mistake("references", "default, nats cluster")
+def routes_without_password(documents):
+    del next(found for found in documents if found["kind"] == "Secret" and "nats-edge" in found["data"])["data"]["nats-routes"]
+
+
 @mistake("references", PLAIN)
 def a_mount_without_volume(documents):
     one(documents, "Deployment", "edge")["spec"]["template"]["spec"]["volumes"].pop(0)
@@ -257,6 +278,12 @@ def the_edge_as_operator(documents):
     volumes = one(documents, "Deployment", "edge")["spec"]["template"]["spec"]["volumes"]
     secrets = next(volume for volume in volumes if volume["name"] == "secrets")
     secrets["projected"]["sources"][0]["secret"]["items"].append({"key": "nats-operator", "path": "nats-operator"})
+
+
+@mistake("least_secrets", PLAIN)
+def the_edge_as_server(documents):
+    container(documents, "Deployment", "edge")["env"] = [
+        {"name": "ROUTES", "valueFrom": {"secretKeyRef": {"name": "tillstream-nats-secrets", "key": "nats-routes"}}}]
 
 
 @mistake("least_secrets", PLAIN)
@@ -294,6 +321,23 @@ def a_monitor_that_prometheus_does_not_find(documents):
 @mistake("monitors", MONITORED)
 def a_part_that_is_not_scraped(documents):
     documents.remove(one(documents, "ServiceMonitor", "stock-worker"))
+
+
+@mistake("rules_of_what_is_scraped", "default, rules without exporters")
+def a_rule_on_what_nobody_scrapes(documents):
+    documents.append(copy.deepcopy(one(documents, "PrometheusRule")))
+    documents[-1]["metadata"]["name"] = "tillstream-broker"
+
+
+@mistake("somebody_is_told", MONITORED)
+def addresses_that_are_elsewhere(documents):
+    told = next(found for found in documents if found["metadata"]["name"].endswith("-alertmanager"))
+    told["stringData"]["alertmanager.yaml"] = told["stringData"]["alertmanager.yaml"].replace("tillstream-receivers/", "")
+
+
+@mistake("somebody_is_told", MONITORED)
+def nobody_is_told(documents):
+    documents.remove(next(found for found in documents if found["metadata"]["name"].endswith("-alertmanager")))
 
 
 @mistake("setup_needs_nothing_new", PLAIN)
@@ -381,7 +425,7 @@ def a_dashboard_that_grafana_does_not_find(documents):
 def run(renderings):
     """Yields what was not found. `renderings` has the sound ones by name."""
     checks = {**policies.POLICIES, "kubernetes": validators.kubernetes, "custom_resources": validators.custom_resources}
-    for check, rendering, change in MISTAKES:
+    for check, rendering, change, values in MISTAKES:
         sound = renderings[rendering]
         documents = copy.deepcopy(sound.documents)
         try:
@@ -389,7 +433,7 @@ def run(renderings):
         except StopIteration:
             yield f"the mistake `{change.__name__}` finds nothing to spoil in {rendering}"
             continue
-        if not list(checks[check](sound.altered(documents))):
+        if not list(checks[check](sound.altered(documents, merged(sound.values, values)))):
             yield f"the mistake `{change.__name__}` is not found by {check}"
-    for check in checks.keys() - {check for check, _, _ in MISTAKES}:
+    for check in checks.keys() - {check for check, *_ in MISTAKES}:
         yield f"nothing shows that {check} can fail"

@@ -15,4 +15,4 @@ def complaints(release):
 
 
 # Filled by importing them.
-from . import policies_network, policies_pods, policies_scaling, policies_wiring  # noqa: E402, F401
+from . import policies_monitoring, policies_network, policies_pods, policies_scaling, policies_wiring  # noqa: E402, F401

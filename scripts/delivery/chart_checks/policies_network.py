@@ -74,7 +74,7 @@ def ways(release):
     """Who needs whom reaches them, and nobody else does."""
     if not release.values["networkPolicies"]["enabled"]:
         return
-    clients = {"edge", "sales-worker", "stock-worker", "receipts-worker", "setup"}
+    clients = {"edge", "sales-worker", "stock-worker", "receipts-worker", "setup", "operator"}
     wanted = {(source, "nats", 4222) for source in clients} | {(source, "postgresql", 5432) for source in clients}
     wanted |= {("smoke", "edge", 8080), ("postgresql-exporter", "postgresql", 5432), ("nats", "nats", 6222)}
     components = {component(owner) for owner, _, _ in release.pods()}
@@ -115,6 +115,9 @@ def gke_asks_for_health(release):
     checks = [found for found in release.of("HealthCheckPolicy") if component(found) == "edge"]
     if release.values["route"]["gke"]["enabled"] and not checks:
         yield "GKE would ask / of the public port, which is not found"
+    sleep = release.values["edge"]["preStopSeconds"]
+    if checks and sleep < 30:
+        yield f"the edge waits {sleep} s before it stops, and Google's balancer takes up to 30 s to send nothing more"
     for check in checks:
         asked = check["spec"]["default"]["config"]["httpHealthCheck"]
         if (asked.get("requestPath"), asked.get("port"), asked.get("portSpecification")) != ("/readyz", 9100, "USE_FIXED_PORT"):

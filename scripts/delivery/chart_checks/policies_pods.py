@@ -49,7 +49,8 @@ def bounded(release):
         for volume in spec.get("volumes", []):
             if "emptyDir" in volume and "sizeLimit" not in volume["emptyDir"]:
                 yield f"{title(owner)}: volume {volume['name']} has no limit"
-        if owner["kind"] == "Job" and not {"activeDeadlineSeconds", "backoffLimit"} <= set(owner["spec"]):
+        job = owner["spec"]["jobTemplate"]["spec"] if owner["kind"] == "CronJob" else owner["spec"]
+        if owner["kind"] in ("Job", "CronJob") and not {"activeDeadlineSeconds", "backoffLimit"} <= set(job):
             yield f"{title(owner)} may try for ever"
 
 
@@ -85,6 +86,11 @@ def stops_in_good_order(release):
             needed = release.values["topology"]["ackWaitMs"] / 1000 + 15
             if grace <= needed:
                 yield f"{title(document)} has {grace} s to stop, and needs more than {needed:g} s"
+    for document in release.of("StatefulSet"):
+        if component(document) == "nats":
+            leaves = "lifecycle" in document["spec"]["template"]["spec"]["containers"][0]
+            if leaves != (document["spec"]["replicas"] > 1):
+                yield "a NATS server asks its clients to go elsewhere, and there is no other, or does not and there is"
     for document in release.of("Deployment"):
         strategy = document["spec"].get("strategy", {}).get("rollingUpdate", {})
         if component(document) in OURS and strategy != {"maxSurge": 1, "maxUnavailable": 0}:

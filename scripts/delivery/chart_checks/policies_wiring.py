@@ -17,7 +17,8 @@ def keys_of_secrets(release):
     for external in release.of("ExternalSecret"):
         there[external["spec"]["target"]["name"]] = {entry["secretKey"] for entry in external["spec"]["data"]}
     for name in (values["keys"]["existingSecret"], values["nats"]["auth"]["existingSecret"], values["smoke"]["existingSecret"],
-                 values["postgresql"]["auth"]["existingSecret"], values["postgresql"]["external"]["caSecret"]):
+                 values["postgresql"]["auth"]["existingSecret"], values["postgresql"]["external"]["caSecret"],
+                 values["monitoring"]["exporters"]["postgresql"]["existingSecret"]):
         if name:
             there[name] = None
     # Elastic's operator makes these.
@@ -39,6 +40,14 @@ def sources(volume):
         yield "ConfigMap", volume["configMap"]["name"], set()
 
 
+def environment(spec):
+    """(kind, name, keys) of what a pod's containers have in their environment."""
+    for container in spec.get("initContainers", []) + spec["containers"]:
+        for entry in container.get("env", []):
+            if found := entry.get("valueFrom", {}).get("secretKeyRef"):
+                yield "Secret", found["name"], {found["key"]}
+
+
 @policy
 def references(release):
     """Each Secret, key and ConfigMap that a pod mounts is there, and each mount has its volume."""
@@ -51,32 +60,32 @@ def references(release):
                 for mount in container.get("volumeMounts", [])}
         for name in used ^ volumes:
             yield f"{title(owner)}: volume {name} is mounted and missing, or there and not mounted"
-        for volume in spec.get("volumes", []):
-            for kind, name, keys in sources(volume):
-                if kind == "ConfigMap":
-                    if not release.find("ConfigMap", name):
-                        yield f"{title(owner)}: ConfigMap {name} is missing"
-                elif name not in secrets:
-                    yield f"{title(owner)}: Secret {name} is missing"
-                elif secrets[name] is not None and keys - secrets[name]:
-                    yield f"{title(owner)}: Secret {name} has not {sorted(keys - secrets[name])}"
+        for kind, name, keys in [*environment(spec), *(found for volume in spec.get("volumes", []) for found in sources(volume))]:
+            if kind == "ConfigMap":
+                if not release.find("ConfigMap", name):
+                    yield f"{title(owner)}: ConfigMap {name} is missing"
+            elif name not in secrets:
+                yield f"{title(owner)}: Secret {name} is missing"
+            elif secrets[name] is not None and keys - secrets[name]:
+                yield f"{title(owner)}: Secret {name} has not {sorted(keys - secrets[name])}"
 
 
 @policy
 def least_secrets(release):
-    """A pod has its own part's passwords and no others; only NATS, PostgreSQL and the setup have more."""
+    """A pod has its own part's passwords and no others; only NATS, PostgreSQL, the setup and the operator have more."""
     for owner, _, spec in release.pods():
         role = component(owner).removesuffix("-worker")
         mine = {f"nats-{role}", f"postgres-{role}"}
         extra = {"edge": {"tokens.ed25519"}, "receipts": {"receipts.ed25519"}, "smoke": {"tokens.ed25519", "token"},
-                 "nats": {f"nats-{name}" for name in ("edge", "sales", "stock", "receipts", "operator")},
-                 "setup": {"nats-operator"} | {f"postgres-{name}" for name in ("owner", "edge", "sales", "stock", "receipts")},
-                 "postgresql": {"postgres-owner"}, "postgresql-exporter": {"postgres-edge"},
+                 "nats": {f"nats-{name}" for name in ("edge", "sales", "stock", "receipts", "operator", "routes")},
+                 "operator": {"nats-operator", "postgres-owner", "receipts.ed25519"},
+                 "setup": {"nats-operator", "postgres-monitor"} | {f"postgres-{name}" for name in ("owner", "edge", "sales", "stock", "receipts")},
+                 "postgresql": {"postgres-owner"}, "postgresql-exporter": {"postgres-monitor"},
                  "logging-setup": {"elastic", "ca.crt"}}.get(role, set())
-        for volume in spec.get("volumes", []):
-            for kind, _, keys in sources(volume):
-                if kind == "Secret" and volume["name"] != "postgres-ca" and keys - mine - extra:
-                    yield f"{title(owner)} is given {sorted(keys - mine - extra)}"
+        volumes = [volume for volume in spec.get("volumes", []) if volume["name"] != "postgres-ca"]
+        for kind, _, keys in [*environment(spec), *(found for volume in volumes for found in sources(volume))]:
+            if kind == "Secret" and keys - mine - extra:
+                yield f"{title(owner)} is given {sorted(keys - mine - extra)}"
         if role == "edge":
             for container in spec["containers"]:
                 if any(mount["name"] == "key" for mount in container["volumeMounts"]):
@@ -88,6 +97,8 @@ def generated_secrets(release):
     """32 random bytes each, as 64 hexadecimal digits, no two the same, and kept."""
     seen = set()
     for secret in release.of("Secret"):
+        if component(secret) == "monitoring":
+            continue
         if secret["metadata"].get("annotations", {}).get("helm.sh/resource-policy") != "keep":
             yield f"{title(secret)} would go with the release"
         for key, value in secret["data"].items():
@@ -119,35 +130,6 @@ def services_lead_somewhere(release):
                 service = release.find("Service", backend["name"])
                 if not service or backend["port"] not in [port["port"] for port in service["spec"]["ports"]]:
                     yield f"{title(route)} leads to {backend['name']}:{backend['port']}, which is not there"
-
-
-@policy
-def monitors(release):
-    """Each has the extra labels, finds one Service and a port of it, and names its job."""
-    monitoring = release.values["monitoring"]
-    for kind, given in (("ServiceMonitor", monitoring["serviceMonitors"]), ("PrometheusRule", monitoring["rules"])):
-        if not given["enabled"] and release.of(kind):
-            yield f"there is a {kind}, though they are switched off"
-        for found in release.of(kind):
-            if not given["labels"].items() <= found["metadata"]["labels"].items():
-                yield f"{title(found)} has not the labels by which Prometheus finds it"
-    for document in release.of("ConfigMap"):
-        if "-dashboard-" in document["metadata"]["name"]:
-            if not monitoring["dashboards"]["labels"].items() <= document["metadata"]["labels"].items():
-                yield f"{title(document)} has not the labels by which Grafana finds it"
-    for monitor in release.of("ServiceMonitor"):
-        wanted = monitor["spec"]["selector"]["matchLabels"]
-        services = [service for service in release.of("Service") if wanted.items() <= service["metadata"]["labels"].items()]
-        endpoint = monitor["spec"]["endpoints"][0]
-        if len(services) != 1 or endpoint["port"] not in [port["name"] for port in services[0]["spec"]["ports"]]:
-            yield f"{title(monitor)} finds {len(services)} services, or not its port"
-        job = {"nats": "nats", "postgresql-exporter": "postgres"}.get(component(monitor), f"tillstream-{component(monitor)}")
-        if {"targetLabel": "job", "replacement": job} not in endpoint.get("relabelings", []):
-            yield f"{title(monitor)} does not name its job {job}"
-    if monitoring["serviceMonitors"]["enabled"]:
-        scraped = {component(monitor) for monitor in release.of("ServiceMonitor")}
-        for part in sorted({"edge", "sales-worker", "stock-worker", "receipts-worker"} - scraped):
-            yield f"{part} is not scraped"
 
 
 @policy
@@ -186,7 +168,8 @@ def unique(release):
         seen.add(key)
         if len(document["metadata"]["name"]) > 63 - (11 if document["kind"] == "StatefulSet" else 0):
             yield f"{title(document)}: its name is too long for labels of its pods"
-        if document["metadata"].get("namespace", "shop") != "shop" and not component(document).startswith("logging"):
+        elsewhere = component(document).startswith("logging") or title(document).endswith("-alertmanager")
+        if document["metadata"].get("namespace", "shop") != "shop" and not elsewhere:
             yield f"{title(document)} is in another namespace"
         labels = document["metadata"].get("labels", {})
         if not {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"} <= set(labels):

@@ -47,8 +47,8 @@ VARIATIONS = {
                       "monitoring": {"exporters": {"nats": {"enabled": False}}}},
     "postgresql external": {"postgresql": {"enabled": False, "auth": {"existingSecret": "database"}, "external": {
         "host": "db.example", "readHost": "replica.example", "port": 6432, "sslMode": "verify-full", "caSecret": "db-ca",
-        "cidrs": ["192.0.2.32/28"]}}, "monitoring": {"exporters": {"postgresql": {"enabled": True}}}},
-    "gateway": {"route": {"type": "gateway", "hostnames": ["shop.example"], "gke": {"enabled": True, "securityPolicy": "armor"},
+        "cidrs": ["192.0.2.32/28"]}}, "monitoring": {"exporters": {"postgresql": {"enabled": True, "existingSecret": "monitor"}}}},
+    "gateway": {"edge": {"preStopSeconds": 30, "gracePeriodSeconds": 75}, "route": {"type": "gateway", "hostnames": ["shop.example"], "gke": {"enabled": True, "securityPolicy": "armor"},
                           "gateway": {"create": True, "namedAddress": "shop", "annotations": {"networking.gke.io/certmap": "shop"}}},
                 "networkPolicies": {"public": {"cidrs": ["130.211.0.0/22"]}, "healthCheckCidrs": ["130.211.0.0/22"]}},
     "gateway of others": {"route": {"type": "gateway", "gateway": {"create": False, "parentRefs": [
@@ -59,7 +59,7 @@ VARIATIONS = {
         "networkPolicies": {"public": {"namespaces": ["ingress-nginx"]}}},
     "load balancer": {"edge": {"service": {"type": "LoadBalancer", "loadBalancerClass": "example.com/lb",
                                            "loadBalancerSourceRanges": ["192.0.2.0/24"], "externalTrafficPolicy": "Local"}}},
-    "web": {"web": {"enabled": True, "env": {"API": "/v1"}, "digest": DIGEST}, "route": {"type": "gateway", "gateway": {"create": True},
+    "web": {"edge": {"preStopSeconds": 30, "gracePeriodSeconds": 75}, "web": {"enabled": True, "env": {"API": "/v1"}, "digest": DIGEST}, "route": {"type": "gateway", "gateway": {"create": True},
                                                                                        "gke": {"enabled": True}},
             "networkPolicies": {"healthCheckCidrs": ["130.211.0.0/22"]}},
     "web on ingress": {"web": {"enabled": True}, "route": {"type": "ingress"},
@@ -67,8 +67,16 @@ VARIATIONS = {
     "monitoring": {"monitoring": {"serviceMonitors": {"enabled": True, "labels": {"release": "prometheus"}},
                                   "rules": {"enabled": True, "labels": {"release": "prometheus"}},
                                   "dashboards": {"enabled": True, "labels": {"board": "1"}, "annotations": {"folder": "shop"}},
-                                  "exporters": {"nats": {"enabled": True}, "postgresql": {"enabled": True}}},
+                                  "alertmanager": {"enabled": True},
+                                  "exporters": {"nats": {"enabled": True},
+                                                "postgresql": {"enabled": True, "existingSecret": "monitor"}}},
                    "tracing": {"endpoint": "http://collector.monitoring:4318", "sampleRatio": 0.05, "trustClients": True}},
+    "exporter in the cluster": {"postgresql": {"enabled": True, "maxConnections": 300}, "monitoring": {"exporters": {"postgresql": {
+        "enabled": True, "existingSecret": ""}}}, "secrets": {"generate": True}},
+    "rules without exporters": {"monitoring": {"rules": {"enabled": True}, "exporters": {
+        "nats": {"enabled": False}, "postgresql": {"enabled": False}}}},
+    "rules for others' exporters": {"monitoring": {"rules": {"enabled": True, "all": True}, "alertmanager": {
+        "enabled": True, "namespace": "watch", "receiversSecret": "whom"}}},
     "logging": {"logging": {"enabled": True, "elasticsearch": {"nodes": 3, "className": "fast"}}},
     "logging elsewhere": {"logging": {"enabled": True, "namespace": "logs"}},
     "external secrets": {"externalSecrets": {"enabled": True, "storeName": "vault"}, "secrets": {"generate": False}},
@@ -85,7 +93,7 @@ VARIATIONS = {
     "placement": {part: {"nodeSelector": {"pool": "tills"}, "priorityClassName": "high",
                          "tolerations": [{"key": "tills", "operator": "Exists"}]}
                   for part in ("edge", "workers", "nats", "postgresql")},
-    "all settings": {"edge": {"preStopSeconds": 10, "settings": {
+    "all settings": {"edge": {"preStopSeconds": 40, "gracePeriodSeconds": 90, "settings": {
         "database": {"max_connections": 6, "acquire_timeout_ms": 500}, "tokens": {"remember": 100},
         "http": {"max_body_bytes": 131072, "wait_default_ms": 1, "wait_max_ms": 2, "cors_origins": ["https://till.example"]},
         "commands": {"queue": 1, "batch": 1, "gather_ms": 1, "stall_ms": 1}, "events": {"max_streams": 1}}},
@@ -127,14 +135,17 @@ class Release:
             elif document["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
                 template = document["spec"]["template"]
                 yield document, template["metadata"]["labels"], template["spec"]
+            elif document["kind"] == "CronJob":
+                template = document["spec"]["jobTemplate"]["spec"]["template"]
+                yield document, template["metadata"]["labels"], template["spec"]
 
     def containers(self):
         for owner, _, spec in self.pods():
             for container in spec.get("initContainers", []) + spec["containers"]:
                 yield owner, container
 
-    def altered(self, documents):
-        return Release(self.name, self.values, documents)
+    def altered(self, documents, values=None):
+        return Release(self.name, values or self.values, documents)
 
 
 def component(document):

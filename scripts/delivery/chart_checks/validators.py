@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import tools
+from . import routes, tools
 
 # The oldest Kubernetes that the chart supports, and a new one.
 KUBERNETES = ("1.33", "1.37")
@@ -91,6 +91,7 @@ def custom_resources(release):
 
 def nats_server(release, program):
     """nats-server reads each nats.conf, with an authorization file where the init container writes one."""
+    environment = routes.environment(release, routes.PASSWORD)
     for document in release.of("ConfigMap"):
         text = document.get("data", {}).get("nats.conf")
         if text is None:
@@ -101,7 +102,7 @@ def nats_server(release, program):
                 (Path(temp) / name).parent.mkdir()
                 (Path(temp) / name).write_text(content)
             run = subprocess.run([program, "-t", "--config", f"{temp}/server/nats.conf"], text=True, capture_output=True,
-                                 env={**os.environ, "POD_NAME": "nats-0"})
+                                 env={**os.environ, **environment, "POD_NAME": "nats-0"})
         if run.returncode != 0:
             yield f"nats.conf: {(run.stderr + run.stdout).strip()}"
 

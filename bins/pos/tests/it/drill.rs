@@ -1,6 +1,6 @@
 //! The disaster drill: the database is lost, restored to a moment, and what came after is taken again from the streams.
 
-use std::{fs, process::Output, time::Duration};
+use std::{fs, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -16,7 +16,7 @@ use tillstream_runtime::{Clock, Ids};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::shop::{Running, Shop, pos};
+use crate::shop::{Running, Shop, pos, said};
 
 fn client(running: &Running<'_>) -> Client {
     let up = running.known();
@@ -72,10 +72,6 @@ async fn settled(shop: &Shop) -> String {
         (doctor.status.success() && text.contains("all is well")).then_some(text)
     };
     until("all is well", look).await
-}
-
-fn said(run: &Output) -> String {
-    String::from_utf8_lossy(&[run.stdout.as_slice(), &run.stderr].concat()).into_owned()
 }
 
 fn well(shop: &Shop, args: &[&str]) -> String {

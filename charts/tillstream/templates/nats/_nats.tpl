@@ -4,9 +4,11 @@ server_name: $POD_NAME
 port: 4222
 http_port: 8222
 pid_file: "/run/nats/nats.pid"
+{{- if gt (int .Values.nats.replicas) 1 }}
 # On SIGUSR2, which preStop sends: clients are asked to go elsewhere, leaders are moved, and then it ends.
 lame_duck_grace_period: "5s"
 lame_duck_duration: "30s"
+{{- end }}
 
 jetstream {
   store_dir: "/data"
@@ -21,16 +23,32 @@ cluster {
   port: 6222
   # Clients know all servers by name; addresses of pods would be stale after a restart.
   no_advertise: true
-  routes: [
-    {{- range $i := until (int .Values.nats.replicas) }}
-    "nats-route://{{ include "tillstream.nats.host" (list $ $i) }}:6222"
-    {{- end }}
-  ]
+  # Whoever reaches this port and knows the password is a server, and has every message.
+  authorization {
+    user: "routes"
+    password: $ROUTES_PASSWORD
+  }
+  routes: $ROUTES
 }
 {{- end }}
 
 # Users and what each may do, from the passwords; made by the init container. The path is relative to this file.
 include "../authorization/nats.conf"
+{{- end -}}
+
+{{/*
+What nats.conf takes from the environment about routes. NATS reads such a value as configuration, so strings are in quotes: a
+bare hexadecimal password could be taken for a number.
+*/}}
+{{- define "tillstream.nats.routes" -}}
+{{- $routes := list -}}
+{{- range $i := until (int .Values.nats.replicas) -}}
+{{- $routes = append $routes (printf "nats-route://routes:$(ROUTES_SECRET)@%s:6222" (include "tillstream.nats.host" (list $ $i))) -}}
+{{- end -}}
+- name: ROUTES_SECRET
+  valueFrom: {secretKeyRef: {name: {{ include "tillstream.secret" (list . "nats") }}, key: nats-routes}}
+- {name: ROUTES_PASSWORD, value: '"$(ROUTES_SECRET)"'}
+- {name: ROUTES, value: {{ toJson $routes | squote }}}
 {{- end -}}
 
 {{- define "tillstream.gi" -}}

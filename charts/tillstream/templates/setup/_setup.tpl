@@ -6,13 +6,16 @@ A first install cannot use a hook. Before it there is no server in the cluster t
 Job is installed with everything else. It waits for the servers, the workers wait for it without crashing, and `--wait` ends.
 
 An upgrade has the servers already, so the hook migrates before any new pod starts; if it fails, nothing else has changed.
-The same holds after a first install that stopped half-way: as long as a server in the cluster is missing, it is the Job.
+As long as a server in the cluster is missing or most of its pods are not ready, it is the Job: after a first install that
+stopped half-way, and for an upgrade that is to repair the very server that the hook would wait for.
 */}}
 {{- define "tillstream.setup.isHook" -}}
 {{- $there := .Release.IsUpgrade -}}
 {{- range $part := list "nats" "postgresql" -}}
 {{- if (index $.Values $part).enabled -}}
-{{- $there = and $there (not (empty (lookup "apps/v1" "StatefulSet" $.Release.Namespace (include "tillstream.name" (list $ $part))))) -}}
+{{- $found := lookup "apps/v1" "StatefulSet" $.Release.Namespace (include "tillstream.name" (list $ $part)) -}}
+{{- $ready := dig "status" "readyReplicas" 0 $found | int -}}
+{{- $there = and $there (gt (mul 2 $ready) (dig "spec" "replicas" 1 $found | int64)) -}}
 {{- end -}}
 {{- end -}}
 {{- ternary "true" "" $there -}}
@@ -39,6 +42,11 @@ volumeMounts:
   {{- with include "tillstream.postgresql.caMount" . }}
   {{- . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/* Whether it makes the role of PostgreSQL's exporter. */}}
+{{- define "tillstream.setup.monitor" -}}
+{{- ternary "true" "" (and .Values.postgresql.enabled .Values.monitoring.exporters.postgresql.enabled) -}}
 {{- end -}}
 
 {{- define "tillstream.setup.database" -}}

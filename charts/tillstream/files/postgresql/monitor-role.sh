@@ -18,4 +18,4 @@ select 'create role tillstream_monitor' where not exists (select from pg_roles w
 alter role tillstream_monitor with login nosuperuser nocreatedb nocreaterole connection limit 5 password :'password';
 grant pg_monitor to tillstream_monitor;
 SQL
-echo "postgres-role: tillstream_monitor may read statistics"
+echo "monitor-role: tillstream_monitor may read statistics"

@@ -5,16 +5,21 @@
 #   ELASTICSEARCH_URL, KIBANA_URL   where they are
 #   FILES                           the folder charts/tillstream/files/logging (default /logging)
 #   SECRETS                         a folder with the passwords `elastic`, `kibana`, `logstash` (default /run/secrets)
+#   USERS                           `false` where somebody else makes the users: then only the password `elastic` is read
+#   ELASTICSEARCH_CA, KIBANA_CA     certificates of the authorities that are trusted (default: those of the system)
 #   WAIT_SECONDS                    how long to wait for each (default 300)
 set -eu
 
 files=${FILES:-/logging}
 secrets=${SECRETS:-/run/secrets}
+users=${USERS:-true}
 wait_seconds=${WAIT_SECONDS:-300}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-for name in elastic kibana logstash; do
+needed=elastic
+[ "$users" = false ] || needed="elastic kibana logstash"
+for name in $needed; do
     if ! [ -s "$secrets/$name" ]; then
         echo "setup: $secrets/$name is missing or empty" >&2
         exit 1
@@ -30,6 +35,11 @@ request() {
     method=$1
     url=$2
     shift 2
+    case $url in
+    "$ELASTICSEARCH_URL"/*) ca=${ELASTICSEARCH_CA:-} ;;
+    *) ca=${KIBANA_CA:-} ;;
+    esac
+    [ -z "$ca" ] || set -- --cacert "$ca" "$@"
     code=$(curl --silent --show-error --max-time 60 --config "$work/curl" --output "$work/answer" --write-out '%{http_code}' \
         --request "$method" "$url" "$@") || code=000
     case $code in
@@ -60,13 +70,15 @@ wait_for() {
 
 wait_for Elasticsearch "$ELASTICSEARCH_URL/_cluster/health?wait_for_status=yellow&timeout=1s"
 
-printf '{"password":"%s"}' "$(cat "$secrets/kibana")" >"$work/kibana.json"
-request POST "$ELASTICSEARCH_URL/_security/user/kibana_system/_password" --header 'Content-Type: application/json' \
-    --data-binary "@$work/kibana.json"
-put _security/role/tillstream_logstash "$files/elasticsearch/role-logstash.json"
-printf '{"password":"%s","roles":["tillstream_logstash"]}' "$(cat "$secrets/logstash")" >"$work/logstash.json"
-put _security/user/tillstream_logstash "$work/logstash.json"
-echo "setup: users are made"
+if [ "$users" != false ]; then
+    printf '{"password":"%s"}' "$(cat "$secrets/kibana")" >"$work/kibana.json"
+    request POST "$ELASTICSEARCH_URL/_security/user/kibana_system/_password" --header 'Content-Type: application/json' \
+        --data-binary "@$work/kibana.json"
+    put _security/role/tillstream_logstash "$files/elasticsearch/role-logstash.json"
+    printf '{"password":"%s","roles":["tillstream_logstash"]}' "$(cat "$secrets/logstash")" >"$work/logstash.json"
+    put _security/user/tillstream_logstash "$work/logstash.json"
+    echo "setup: users are made"
+fi
 
 # What a template names must be there before it.
 put _ilm/policy/tillstream-logs "$files/elasticsearch/ilm-policy.json"

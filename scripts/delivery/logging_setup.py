@@ -64,9 +64,9 @@ def check_setup(root):
         problems.append(f"it sent {requests}")
     expected = "Basic " + b64encode(f"elastic:{PASSWORDS['elastic']}".encode()).decode()
     problems += [f"{request} was not sent as the administrator" for request, _, who in got if who != expected]
-    code, said, sent = run(root, missing=("kibana", "logstash"), users="false")
+    code, words, sent = run(root, missing=("kibana", "logstash"), users="false")
     if code != 0 or [request for request, *_ in sent][1:] != [request for request in ORDER if "/_security/" not in request]:
-        problems.append(f"without users it does not send just the rest: {said[-500:]}")
+        problems.append(f"without users it does not send just the rest: {words[-500:]}")
     bodies = {request: body for request, body, _ in got}
     for request, body in bodies.items():
         if request.startswith("PUT"):

@@ -31,7 +31,15 @@ const SALES_EACH: u32 = 100;
 fn old_part(old: &Path, role: Role, data: &Path, dir: &Path) -> (Child, String) {
     let settings = fs::read_to_string(data.join(format!("run/{role}.toml"))).unwrap();
     let mut settings: Table = settings.parse().unwrap();
-    settings.retain(|section, _| ["listen", "process", "bus", "database", "tokens", "signing"].contains(&section));
+    let sample = std::process::Command::new(old).args(["run", role.name(), "--sample-config"]).output().unwrap();
+    let known: Table = String::from_utf8(sample.stdout).unwrap().parse().unwrap();
+    settings.retain(|section, of| match (of, known.get(section)) {
+        (Value::Table(of), Some(Value::Table(known))) => {
+            of.retain(|key, _| known.contains_key(key));
+            true
+        }
+        (_, known) => known.is_some(),
+    });
     let address = format!("127.0.0.1:{}", free_port().unwrap());
     if role == Role::Edge {
         settings.insert("listen".to_owned(), address.as_str().into());

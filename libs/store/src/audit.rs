@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{Error, receipt::SeriesKey, stock::LevelKey, verify::Drift};
 
 /// How long the movements of a level may take to be added up.
-const LEVEL_TIMEOUT_MS: &str = "2000";
+const LEVEL_TIMEOUT_MS: &str = "500";
 /// PostgreSQL's `query_canceled`, which a statement that takes too long ends with.
 const CANCELED: &str = "57014";
 

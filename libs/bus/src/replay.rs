@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::jetstream::{
     consumer::{DeliverPolicy, pull},
     context::ConsumerInfoErrorKind,
-    stream,
+    stream::{self, RawMessageErrorKind},
 };
 use futures_util::StreamExt;
 use tillstream_domain::time::Timestamp;
@@ -19,7 +19,7 @@ use crate::{
     topology::{Lag, Topology, TopologyError, failed},
 };
 
-/// A broker that says nothing for so long has nothing more: what was to come was trimmed meanwhile.
+/// A broker that says nothing for so long is asked whether there is more: what was to come may have been trimmed.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Why nothing was replayed.
@@ -139,15 +139,22 @@ impl Bus {
         let found = self.jetstream.get_stream(stream).await.map_err(|error| failing(error.into()))?;
         let state = &found.cached_info().state;
         // An empty stream would be waited at for ever.
-        let (mut left, mut count) = (state.messages > 0, 0);
+        let (mut left, mut count, mut next) = (state.messages > 0, 0, state.first_sequence);
         let consumer = found.create_consumer(pull::OrderedConfig::default()).await;
         let consumer = consumer.map_err(|error| failing(error.into()))?;
         let mut messages = consumer.messages().await.map_err(|error| failing(error.into()))?;
         while left {
-            let Ok(Some(message)) = timeout(SILENCE, messages.next()).await else { break };
+            let Ok(Some(message)) = timeout(SILENCE, messages.next()).await else {
+                match found.raw_message_builder().sequence(next).next_by_subject(">").send().await {
+                    Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => break,
+                    Err(error) => return Err(failing(error.into()).into()),
+                    Ok(_) => return Err(failing("it stopped in the middle".into()).into()),
+                }
+            };
             let message = message.map_err(|error| failing(error.into()))?;
             let info = message.info().map_err(failing)?;
             left = info.pending > 0 && info.stream_sequence < state.last_sequence;
+            next = info.stream_sequence + 1;
             count += 1;
             each(Kept { subject: message.subject.to_string(), payload: message.payload.to_vec() })?;
         }

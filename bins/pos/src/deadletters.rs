@@ -3,15 +3,12 @@
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 use tillstream_bus::Bus;
 use tillstream_contract::{Batch, Envelope, Message, dead::DeadLetter, receipt, sale, stock};
 
-use crate::{
-    console::out,
-    operator::{Data, Nats},
-};
+use crate::{console::out, operator::Place};
 
 /// Letters asked for at a time.
 const PAGE: usize = 100;
@@ -54,21 +51,6 @@ pub(crate) enum Command {
         /// Its number
         number: u64,
     },
-}
-
-/// Where NATS is.
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    #[command(flatten)]
-    data: Data,
-    #[command(flatten)]
-    nats: Nats,
-}
-
-impl Place {
-    async fn connect(&self) -> anyhow::Result<Bus> {
-        self.nats.connect(&self.data).await
-    }
 }
 
 pub(crate) async fn command(command: Command) -> anyhow::Result<()> {

@@ -50,6 +50,22 @@ pub(crate) struct Nats {
     partitions: Option<u16>,
 }
 
+/// NATS, by the data folder or by its address.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Place {
+    #[command(flatten)]
+    data: Data,
+    #[command(flatten)]
+    nats: Nats,
+}
+
+impl Place {
+    /// Connects as operator.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Bus> {
+        self.nats.connect(&self.data).await
+    }
+}
+
 impl Data {
     pub(crate) fn folder(&self) -> anyhow::Result<Folder> {
         Folder::at(&self.data)

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use tillstream_bus::{
     Bus,
@@ -15,10 +15,7 @@ use tillstream_bus::{
 };
 use tillstream_domain::time::Timestamp;
 
-use crate::{
-    console::out,
-    operator::{Data, Nats},
-};
+use crate::{console::out, operator::Place};
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -51,15 +48,6 @@ pub(crate) enum Command {
     },
 }
 
-/// Where NATS is.
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    #[command(flatten)]
-    data: Data,
-    #[command(flatten)]
-    nats: Nats,
-}
-
 /// A line of a file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -80,7 +68,7 @@ enum Line {
 
 pub(crate) async fn command(command: Command) -> anyhow::Result<()> {
     let (Command::Replay { place, .. } | Command::Save { place, .. } | Command::Load { place, .. }) = &command;
-    let bus = place.nats.connect(&place.data).await?;
+    let bus = place.connect().await?;
     // Limits are left as they are; names are all that matters here.
     let topology = Topology::declare(bus.partitions(), &Limits::default());
     match command {

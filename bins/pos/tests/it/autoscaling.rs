@@ -1,16 +1,16 @@
 //! What an autoscaler is told: KEDA's JetStream scaler asks NATS' monitoring port, and nobody else.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 use tillstream_pos::{
-    Role, Stack, StackOptions, demo, http,
+    Role, Stack, demo, http,
     load::client::{Client, Post, Target},
 };
 use tillstream_runtime::Ids;
 use tokio::time::sleep;
 
-use crate::shop::{Shop, services};
+use crate::shop::Shop;
 
 /// The scaler's question, and the sum that it makes of the answer: messages not delivered yet and in hand.
 async fn lag(stack: &Stack, stream: &str, consumer: &str) -> Option<u64> {
@@ -29,14 +29,7 @@ async fn lag(stack: &Stack, stream: &str, consumer: &str) -> Option<u64> {
 #[tokio::test]
 async fn the_lag_rises_when_a_worker_stops_and_falls_when_it_returns() {
     let shop = Shop::new();
-    let options = StackOptions {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_pos")),
-        services: services(),
-        listen: Some(([127, 0, 0, 1], 0).into()),
-        shop: Some(demo::Size { products: 10, registers: 1 }),
-        ..StackOptions::new(shop.data()).unwrap()
-    };
-    let mut stack = Stack::start(options).await.unwrap();
+    let mut stack = Stack::start(shop.stack()).await.unwrap();
     for (stream, consumer) in
         [("COMMANDS_0", "sales"), ("COMMANDS_0", "stock"), ("EVENTS_0", "stock"), ("EVENTS_0", "receipts")]
     {

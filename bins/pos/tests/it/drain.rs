@@ -1,20 +1,20 @@
 //! The edge asked to stop under load: everybody has an answer.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use tillstream_pos::{
-    Stack, StackOptions, demo, http,
+    Stack, demo, http,
     load::client::{Client, Failure, Post, Target},
 };
 use tillstream_runtime::Ids;
 use tillstream_servers::free_port;
 use tokio::{process::Command, time::sleep};
 
-use crate::shop::{Shop, services};
+use crate::shop::Shop;
 
 /// What became of the requests of one till.
 #[derive(Debug, Default)]
@@ -43,14 +43,7 @@ async fn sell(target: Target) -> Seen {
 #[tokio::test]
 async fn an_edge_that_stops_under_load_answers_everybody() {
     let shop = Shop::new();
-    let options = StackOptions {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_pos")),
-        services: services(),
-        listen: Some(([127, 0, 0, 1], 0).into()),
-        shop: Some(demo::Size { products: 10, registers: 1 }),
-        ..StackOptions::new(shop.data()).unwrap()
-    };
-    let mut stack = Stack::start(options).await.unwrap();
+    let mut stack = Stack::start(shop.stack()).await.unwrap();
 
     // A second edge on the same system, which nobody starts again.
     let address = format!("127.0.0.1:{}", free_port().unwrap());

@@ -15,7 +15,7 @@ use nix::{
     unistd::Pid,
 };
 use tempfile::TempDir;
-use tillstream_pos::UpFile;
+use tillstream_pos::{StackOptions, UpFile, demo};
 
 /// On a machine with two cores that runs other tests too.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -84,6 +84,17 @@ impl Shop {
         let data = self.data();
         let data = data.to_str().unwrap();
         pos().args(args).args(["--data", data]).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// What a small system on the data folder is started with, of the `pos` that is tested.
+    pub(crate) fn stack(&self) -> StackOptions {
+        StackOptions {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_pos")),
+            services: services(),
+            listen: Some(([127, 0, 0, 1], 0).into()),
+            shop: Some(demo::Size { products: 10, registers: 1 }),
+            ..StackOptions::new(self.data()).unwrap()
+        }
     }
 
     pub(crate) fn data(&self) -> PathBuf {

@@ -1,25 +1,15 @@
 //! `Stack`, as fault injection and benchmarks use it.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use tillstream_pos::{Role, Stack, StackOptions, demo, http};
+use tillstream_pos::{Role, Stack, StackOptions, http};
 use tokio::time::sleep;
 
-use crate::shop::{Shop, lives, services};
+use crate::shop::{Shop, lives};
 
 fn options(shop: &Shop) -> StackOptions {
-    StackOptions {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_pos")),
-        services: services(),
-        listen: Some(([127, 0, 0, 1], 0).into()),
-        shop: Some(demo::Size { products: 10, registers: 1 }),
-        // The workers of a debug build know this one; those of a release build would refuse to start.
-        sabotage: cfg!(debug_assertions).then(|| "ack_before_commit".to_owned()),
-        ..StackOptions::new(shop.data()).unwrap()
-    }
+    // The workers of a debug build know this one; those of a release build would refuse to start.
+    StackOptions { sabotage: cfg!(debug_assertions).then(|| "ack_before_commit".to_owned()), ..shop.stack() }
 }
 
 async fn until_ready(stack: &Stack) {

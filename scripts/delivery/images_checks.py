@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-PROGRAMS = ("edge", "sales-worker", "stock-worker", "receipts-worker", "pos")
+PROGRAMS = ("edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker", "pos")
 # Programs that run until they are stopped, and answer `--health`.
 SERVERS = PROGRAMS[:-1]
 USER_AT_LEAST = 10_000

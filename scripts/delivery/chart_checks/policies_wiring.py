@@ -76,20 +76,17 @@ def least_secrets(release):
     for owner, _, spec in release.pods():
         role = component(owner).removesuffix("-worker")
         mine = {f"nats-{role}", f"postgres-{role}"}
-        extra = {"edge": {"tokens.ed25519"}, "receipts": {"receipts.ed25519"}, "smoke": {"tokens.ed25519", "token"},
-                 "nats": {f"nats-{name}" for name in ("edge", "sales", "stock", "receipts", "operator", "routes")},
+        extra = {"edge": {"tokens.ed25519", "pins.pepper"}, "receipts": {"receipts.ed25519"}, "smoke": {"tokens.ed25519", "token"},
+                 "nats": {f"nats-{name}" for name in ("edge", "sales", "stock", "receipts", "identity", "operator", "routes")},
                  "operator": {"nats-operator", "postgres-owner", "receipts.ed25519"},
-                 "setup": {"nats-operator", "postgres-monitor"} | {f"postgres-{name}" for name in ("owner", "edge", "sales", "stock", "receipts")},
+                 "setup": {"nats-operator", "postgres-monitor"} | {
+                     f"postgres-{name}" for name in ("owner", "edge", "sales", "stock", "receipts", "identity")},
                  "postgresql": {"postgres-owner"}, "postgresql-exporter": {"postgres-monitor"},
                  "logging-setup": {"elastic", "ca.crt"}}.get(role, set())
         volumes = [volume for volume in spec.get("volumes", []) if volume["name"] != "postgres-ca"]
         for kind, _, keys in [*environment(spec), *(found for volume in volumes for found in sources(volume))]:
             if kind == "Secret" and keys - mine - extra:
                 yield f"{title(owner)} is given {sorted(keys - mine - extra)}"
-        if role == "edge":
-            for container in spec["containers"]:
-                if any(mount["name"] == "key" for mount in container["volumeMounts"]):
-                    yield "the edge's own container holds the key that signs tokens"
 
 
 @policy

@@ -253,7 +253,7 @@ SECRET_SEEDS = [
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets-edge:/etc/tillstream/secrets", "could change its secrets"),
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets-nats:/etc/tillstream/secrets:ro", "sees the secrets of nats"),
     (FILE, r"postgres-edge,tokens.ed25519", "postgres-edge,receipts.ed25519", "edge is given"),
-    (FILE, r"postgres-identity$", "postgres-identity,pins.pepper", "identity-worker is given"),
+    (FILE, r"nats-identity,postgres-identity", "nats-identity,postgres-identity,pins.pepper", "identity-worker is given"),
     (MONITORING, r"GF_SECURITY_ADMIN_PASSWORD__FILE: .*", "GF_SECURITY_ADMIN_PASSWORD: admin", "is given GF_SECURITY"),
     (LOGGING, r"ELASTIC_PASSWORD_FILE: .*", "ELASTIC_PASSWORD: changeme", "is given ELASTIC_PASSWORD"),
     (FILE, r"^name: tillstream", "name: tillstream\nx-key: 0123456789abcdef0123456789abcdef", "looks like a secret"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import images_engine as engines
 from images_checks import PROGRAMS
-from images_tools import ROOT
+from checking import ROOT
 
 PROJECT = "tillstream-check"
 WAIT = 180

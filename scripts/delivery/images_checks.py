@@ -2,7 +2,10 @@
 
 import re
 import subprocess
+from pathlib import Path
 
+# The tools of the checks of images and compose.
+PINNED = Path(__file__).resolve().parent / "images.txt"
 PROGRAMS = ("edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker", "pos")
 # Programs that run until they are stopped, and answer `--health`.
 SERVERS = PROGRAMS[:-1]

@@ -20,8 +20,8 @@ STATUSES = {}
 
 
 def chosen(kind, value, ours):
-    """In place of a well-formed id: mostly one of ours, sometimes one of the neighbour's, sometimes the id itself; for an
-    example of the document, the first of ours, for that is to succeed.
+    """In place of a well-formed id: mostly one of ours, sometimes one of the neighbour's, sometimes the id itself;
+    with `ours` the first of ours, for that is to succeed.
 
     The same id gives the same choice, so that a run repeats and a failure shrinks.
     """
@@ -35,7 +35,7 @@ def chosen(kind, value, ours):
     return candidates[number // 4 % len(candidates)]
 
 
-def replaced(value, kind, example):
+def replaced(value, kind, ours):
     if isinstance(value, dict):
         return {name: replaced(part, fuzz_system.singular(name), ours) for name, part in value.items()}
     if isinstance(value, list):

@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 
+from chart_checks import topology
+
 # Run once and end.
 OURS_ONCE = {"secrets", "migrate", "topology", "seed", "pos"}
 ONCE = OURS_ONCE | {"monitoring-passwords", "postgres-monitor", "logging-passwords", "logging-setup"}
@@ -134,6 +136,8 @@ class Reader:
                 readers = {"secrets", source.removeprefix("secrets-"), *SHARED.get(source, ())}
                 if source.startswith("secrets-") and name not in readers:
                     problems.append(f"{name} sees the secrets of {source.removeprefix('secrets-')}")
+        problems += [f"{name} is not told where its secret is, by {variable}" for name in sorted(SCALED)
+                     for variable in secret_settings(name) if variable not in (services.get(name, {}).get("environment") or {})]
         problems += check_copies(services.get("secrets", {}).get("command") or [])
         files = [root / "docker-compose.yml", *sorted((root / "deploy" / "compose").glob("*.yml"))]
         text = "".join(file.read_text() for file in files)
@@ -151,6 +155,11 @@ def check_life(name, service):
     if health.get("disable") or not (health.get("test") or (name in HEALTH_IN_IMAGE and health.get("interval"))):
         problems.append("has no health check")
     return problems
+
+
+def secret_settings(part):
+    """The variables that tell a part where its secrets are."""
+    return sorted(f"TILLSTREAM__{key.replace('.', '__').upper()}" for key in topology.secrets(part))
 
 
 def check_copies(command):
@@ -247,7 +256,8 @@ NETWORK_SEEDS = [
 
 SECRET_SEEDS = [
     (FILE, r"POSTGRES_PASSWORD_FILE: .*", "POSTGRES_PASSWORD: tillstream", "is given POSTGRES_PASSWORD"),
-    (FILE, r"TILLSTREAM__PINS__PEPPER_FILE: .*", "TILLSTREAM__PINS__PEPPER: salt", "is given TILLSTREAM__PINS__PEPPER"),
+    (FILE, r"^ *TILLSTREAM__TOKENS__KEY_FILE: .*\n", "", "edge is not told where its secret is"),
+    (FILE, r"TILLSTREAM__TOKENS__KEY_FILE: .*", "TILLSTREAM__PINS__PEPPER: salt", "is given TILLSTREAM__PINS__PEPPER"),
     (FILE, r"tillstream_edge@postgres", "tillstream_edge:edge@postgres", "is given a password in"),
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets:/etc/tillstream/secrets:ro", "edge sees every secret"),
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets-edge:/etc/tillstream/secrets", "could change its secrets"),

@@ -43,7 +43,6 @@
 {{- $_ := set $own.tracing "trust_clients" $root.Values.tracing.trustClients -}}
 {{- end -}}
 {{- $_ := set $own "tokens" (dict "key_file" "/etc/tillstream/secrets/tokens.ed25519") -}}
-{{- $_ := set $own "pins" (dict "pepper_file" "/etc/tillstream/secrets/pins.pepper") -}}
 {{- $_ := set $own.database "url" (include "tillstream.postgresql.url" (list $root "tillstream_edge" "read")) -}}
 {{- else -}}
 {{- $_ := set $own "worker" (dict "ack_wait_ms" $root.Values.topology.ackWaitMs) -}}

@@ -300,6 +300,17 @@ def a_worker_with_the_pepper(documents):
     given(documents, "identity-worker")[0]["secret"]["items"].append({"key": "pins.pepper", "path": "pins.pepper"})
 
 
+@mistake("told_of_secrets", PLAIN)
+def an_edge_without_its_key(documents):
+    settings = one(documents, "ConfigMap", "edge")["data"]
+    settings["settings.toml"] = settings["settings.toml"].replace("key_file", "remember = 1 #")
+
+
+@mistake("told_of_secrets", PLAIN)
+def a_key_that_is_not_mounted(documents):
+    given(documents, "receipts-worker").pop()
+
+
 @mistake("generated_secrets", PLAIN)
 def a_short_key(documents):
     secret = one(documents, "Secret")

@@ -4,7 +4,9 @@ import base64
 import re
 import subprocess
 
+from . import topology
 from .policies import policy
+from .policies_pods import OURS
 from .rendering import component, title
 
 
@@ -87,6 +89,24 @@ def least_secrets(release):
         for kind, _, keys in [*environment(spec), *(found for volume in volumes for found in sources(volume))]:
             if kind == "Secret" and keys - mine - extra:
                 yield f"{title(owner)} is given {sorted(keys - mine - extra)}"
+
+
+@policy
+def told_of_secrets(release):
+    """A binary of ours is told where each secret is that it knows a setting for, and the secret is there."""
+    for document in release.of("Deployment"):
+        if component(document) not in OURS:
+            continue
+        spec = document["spec"]["template"]["spec"]
+        mounted = set().union(*(keys for volume in spec["volumes"] for kind, _, keys in sources(volume) if kind == "Secret"))
+        text = release.find("ConfigMap", document["metadata"]["name"])["data"]["settings.toml"]
+        given = dict(topology.values(topology.tomllib.loads(text)))
+        for setting in sorted(topology.secrets(component(document))):
+            path = given.get(setting)
+            if path is None:
+                yield f"{title(document)}: is not told where its secret is, by {setting}"
+            elif path.rsplit("/", 1)[-1] not in mounted:
+                yield f"{title(document)}: {setting} is {path}, which is not mounted"
 
 
 @policy

@@ -88,8 +88,8 @@ class System:
     def sell(self, merchant):
         self.pos("smoke", "--url", self.url, "--key", str(self.data / "secrets" / "tokens.ed25519"), "--merchant", merchant)
 
-    def token(self, merchant, subject):
-        return self.pos("token", "--data", str(self.data), "--merchant", merchant, "--subject", subject)
+    def token(self, merchant):
+        return self.pos("token", "--data", str(self.data), "--merchant", merchant)
 
     def secrets(self):
         """Secret → where it is from. What is published, public halves, is none."""
@@ -105,7 +105,7 @@ class System:
         A pool is [ids of ours, ids of the neighbour's] of a kind of thing. Markers are secrets, tokens and texts of the
         neighbour's, but for the ids in its pools: those may come back in an answer to who sent them.
         """
-        ours, theirs = Harvest(self, self.up["token"]), Harvest(self, self.token(NEIGHBOUR, "neighbour"))
+        ours, theirs = Harvest(self, self.up["token"]), Harvest(self, self.token(NEIGHBOUR))
         pools = {kind: [sorted(ours.ids.get(kind, [])), sorted(theirs.ids.get(kind, []))[:1]] for kind in ours.ids | theirs.ids}
         sent = {found for _, neighbours in pools.values() for found in neighbours}
         markers = {text: f"the neighbour's {where}" for text, where in theirs.texts.items()

@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 import time
 import urllib.parse
-import uuid
 from pathlib import Path
 
 from checking import ROOT, Missing
@@ -178,8 +177,3 @@ def pool(pools, kind):
 def streams(operation):
     """Whether an operation's answer goes on for ever."""
     return "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
-
-
-def random_key(random):
-    """A key for a request, the same in every run with a seed."""
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))

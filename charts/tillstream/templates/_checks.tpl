@@ -42,7 +42,7 @@
 {{- $connections = add $connections (mul $most $each) -}}
 {{- /* One for each consumer of a partition, and for what is done beside: see the workers' settings.toml. */ -}}
 {{- $partitions := int $topology.partitions -}}
-{{- $least := get (dict "sales" (add 2 $partitions) "stock" (add 3 (mul 2 $partitions)) "receipts" (add 4 $partitions) "identity" (add 3 $partitions)) $name | int -}}
+{{- $least := get (dict "sales" (add 2 $partitions) "stock" (add 3 (mul 2 $partitions)) "receipts" (add 4 $partitions) "identity" (add 2 $partitions)) $name | int -}}
 {{- if lt $each $least -}}
 {{- fail (printf "the %s worker needs settings.database.max_connections of at least %d for %d partitions" $name $least $partitions) -}}
 {{- end -}}

@@ -356,7 +356,7 @@ pub fn receipts() -> Receipts {
     Receipts::new(tillstream_domain::receipt::SigningKey::from_seed(&[7; 32]))
 }
 
-fn token_key() -> SigningKey {
+pub(crate) fn token_key() -> SigningKey {
     SigningKey::from_bytes(&[9; 32])
 }
 

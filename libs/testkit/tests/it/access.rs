@@ -127,11 +127,14 @@ async fn rows_are_looked_up_by_key_however_old_the_plan() {
         tillstream_store::pool("sales", &url, tillstream_store::Plans::Once, 1, std::time::Duration::from_secs(5))
             .unwrap();
     let mut conn = pool.acquire().await.unwrap();
-    let look_up = "select m.outcome from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, id)
-         join inbox.messages m on m.merchant_id = wanted.merchant_id and not m.of_event and m.id = wanted.id";
+    let look_up =
+        "select m.outcome from unnest($1::uuid[], $2::bool[], $3::uuid[]) as wanted (merchant_id, of_event, id)
+         join inbox.messages m
+           on m.merchant_id = wanted.merchant_id and m.of_event = wanted.of_event and m.id = wanted.id";
     // Planned while the table is empty, when reading it whole is cheapest.
     let explain: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain {look_up}")))
         .bind([SHOP.merchant().uuid()])
+        .bind([false])
         .bind([shop.ids.next()])
         .fetch_all(&mut *conn)
         .await

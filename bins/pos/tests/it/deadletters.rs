@@ -16,6 +16,7 @@ fn publish(shop: &Shop, running: &Running<'_>, payload: Vec<u8>) {
         url: running.known().nats,
         user: "operator".to_owned(),
         password: password.trim().to_owned(),
+        tls_ca_file: std::path::PathBuf::new(),
         partitions: 1,
     };
     tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -12,6 +12,7 @@ mod poison;
 mod redelivery;
 mod sales;
 mod stock;
+mod tls;
 mod topology;
 mod traces;
 mod watch;

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod connect;
 mod error;
 pub mod inbox;
+pub mod privilege;
 pub mod receipt;
 pub mod role;
 pub mod sale;

@@ -10,6 +10,8 @@ mod journal;
 mod logs;
 mod metrics;
 mod migrate;
+mod security;
 mod shop;
+mod sought;
 mod stack;
 mod up;

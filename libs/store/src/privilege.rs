@@ -139,18 +139,20 @@ pub async fn unconfined(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
     Ok(found)
 }
 
-/// Columns with hashes of passwords, PINs and keys that the edge may select: those of the schema `identity` whose name ends
-/// in `hash`.
+/// Columns with passwords, PINs and hashes of the schema `identity` that another than the identity worker may select, each as
+/// a phrase. Hashes too are secret: PINs are few enough to try them all.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn readable_hashes(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
+pub async fn readable_secrets(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
+    let others: Vec<_> = ROLES.into_iter().filter(|role| *role != "tillstream_identity").map(str::to_owned).collect();
     let found = sqlx::query_scalar!(
-        r#"select c.oid::regclass || '.' || a.attname as "column!" from pg_attribute a
+        r#"select r.rolname || ' may select ' || c.oid::regclass || '.' || a.attname as "fault!" from pg_attribute a
            join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-           join pg_roles r on r.rolname = 'tillstream_edge'
+           join pg_roles r on r.rolname::text = any($1) and not r.rolsuper
            where n.nspname = 'identity' and c.relkind in ('r', 'p', 'v', 'm') and a.attnum > 0 and not a.attisdropped
-             and a.attname ~ 'hash$' and has_column_privilege(r.oid, c.oid, a.attnum, 'select') order by 1"#
+             and a.attname ~ 'hash$|^password|^pin' and has_column_privilege(r.oid, c.oid, a.attnum, 'select') order by 1"#,
+        &others
     )
     .fetch_all(conn)
     .await?;

@@ -78,11 +78,10 @@ const WEAKNESSES: [(&str, &str, &str, &str); 13] = [
     ),
     ("grant create on schema public to public", "revoke create on schema public from public", "schemas", "public"),
     (
-        "create schema if not exists identity;
-             create table identity.bare (pin_hash text); grant select on identity.bare to tillstream_edge",
-        "drop table identity.bare",
+        "grant select (pin) on identity.users to tillstream_edge; grant select (hash) on identity.keys to tillstream_stock",
+        "revoke select (pin) on identity.users from tillstream_edge; revoke select (hash) on identity.keys from tillstream_stock",
         "hashes",
-        "identity.bare.pin_hash",
+        "tillstream_edge may select identity.users.pin; tillstream_stock may select identity.keys.hash",
     ),
     (
         "create function public.f() returns int language sql security definer return 1",

@@ -10,22 +10,32 @@ pub type Grant = (&'static [&'static str], &'static [&'static str]);
 
 const CATALOG: &[&str] =
     &["catalog.merchants", "catalog.stores", "catalog.registers", "catalog.tax_categories", "catalog.products"];
+/// Of these all but the identity worker see some columns only, and none with a secret.
+const IDENTITY: &[&str] = &["identity.users", "identity.grants", "identity.tills", "identity.keys"];
 const READ: &[&str] = &["select"];
 const ADD: &[&str] = &["select", "insert"];
 const KEEP: &[&str] = &["select", "insert", "update"];
 const ALL: &[&str] = &["select", "insert", "update", "delete"];
 
 /// What each part's role may do, role by role.
-pub const GRANTS: [(&str, &[Grant]); 4] = [
+pub const GRANTS: [(&str, &[Grant]); 5] = [
     (
         "tillstream_edge",
-        &[(CATALOG, READ), (&["inbox.messages", "sales.sales", "stock.levels", "receipts.receipts"], READ)],
+        &[
+            (CATALOG, READ),
+            (IDENTITY, READ),
+            (&["inbox.messages", "sales.sales", "stock.levels", "receipts.receipts"], READ),
+        ],
     ),
-    ("tillstream_sales", &[(CATALOG, READ), (&["inbox.messages", "sales.sales"], ADD), (&["inbox.attempts"], ALL)]),
+    (
+        "tillstream_sales",
+        &[(CATALOG, READ), (IDENTITY, READ), (&["inbox.messages", "sales.sales"], ADD), (&["inbox.attempts"], ALL)],
+    ),
     (
         "tillstream_stock",
         &[
             (CATALOG, READ),
+            (IDENTITY, READ),
             (&["inbox.messages", "stock.movements"], ADD),
             (&["stock.levels", "audit.rounds"], KEEP),
             (&["inbox.attempts"], ALL),
@@ -36,6 +46,15 @@ pub const GRANTS: [(&str, &[Grant]); 4] = [
         &[
             (&["inbox.messages", "receipts.receipts"], ADD),
             (&["receipts.series", "audit.rounds"], KEEP),
+            (&["inbox.attempts"], ALL),
+        ],
+    ),
+    (
+        "tillstream_identity",
+        &[
+            (&["catalog.merchants", "catalog.stores", "catalog.registers"], KEEP),
+            (IDENTITY, KEEP),
+            (&["inbox.messages"], ADD),
             (&["inbox.attempts"], ALL),
         ],
     ),

@@ -9,6 +9,7 @@ mod events;
 mod migrations;
 mod outages;
 mod poison;
+mod privilege;
 mod redelivery;
 mod sales;
 mod stock;

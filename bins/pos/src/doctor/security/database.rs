@@ -35,7 +35,7 @@ pub(super) async fn check(up: &UpFile) -> Vec<Finding> {
             "`revoke create on schema NAME from public`: what somebody makes there may be called in place of what is meant",
             privilege::open_schemas(conn).await,
         ),
-        phrases("hashes", "the edge can't select any", REVOKE, privilege::readable_hashes(conn).await),
+        phrases("hashes", "only the identity worker can read any", REVOKE, privilege::readable_secrets(conn).await),
         phrases(
             "functions",
             "none that runs with its owner's rights is open to all",

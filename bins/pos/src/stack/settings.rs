@@ -93,16 +93,13 @@ impl Stack {
         let mut settings = Table::new();
         if role == Role::Edge {
             settings.insert("listen".to_owned(), self.ports.edge.to_string().into());
-            settings.insert("tokens".to_owned(), self.key_setting("key_file", "tokens.ed25519"));
+            settings.insert("tokens".to_owned(), self.signing("tokens")?);
         } else {
             let listen = self.ports.admin_url(role).replace("http://", "");
             process.insert("listen".to_owned(), listen.into());
         }
         if role == Role::ReceiptsWorker {
-            let key = text(&self.folder.secrets().join("receipts.ed25519"));
-            let signing =
-                table([("key_file", key), ("earlier_keys", earlier_keys(&self.folder.secrets(), "receipts")?.into())]);
-            settings.insert("signing".to_owned(), signing.into());
+            settings.insert("signing".to_owned(), self.signing("receipts")?);
         }
         if role == Role::SalesWorker
             && let Some(sabotage) = &self.options.sabotage
@@ -122,8 +119,11 @@ impl Stack {
         Ok(settings)
     }
 
-    fn key_setting(&self, setting: &str, file: &str) -> Value {
-        table([(setting, text(&self.folder.secrets().join(file)))]).into()
+    /// The key of `signer`, and the public halves of those before it.
+    fn signing(&self, signer: &str) -> anyhow::Result<Value> {
+        let secrets = self.folder.secrets();
+        let key = text(&secrets.join(format!("{signer}.ed25519")));
+        Ok(table([("key_file", key), ("earlier_keys", earlier_keys(&secrets, signer)?.into())]).into())
     }
 }
 

@@ -11,6 +11,7 @@ mod outages;
 mod poison;
 mod privilege;
 mod redelivery;
+mod role;
 mod sales;
 mod stock;
 mod tls;

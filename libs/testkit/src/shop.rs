@@ -380,7 +380,13 @@ fn traced(name: &'static str, process: &Process, options: &ShopOptions) -> Proce
 }
 
 fn bus_settings(server: &nats::Server, role: &str, partitions: u16) -> tillstream_bus::Settings {
-    tillstream_bus::Settings { url: server.url(), user: role.to_owned(), password: PASSWORD.to_owned(), partitions }
+    tillstream_bus::Settings {
+        url: server.url(),
+        user: role.to_owned(),
+        password: PASSWORD.to_owned(),
+        tls_ca_file: PathBuf::new(),
+        partitions,
+    }
 }
 
 fn broker(folder: &TempDir, partitions: u16) -> nats::Server {

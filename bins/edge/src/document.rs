@@ -1,5 +1,6 @@
 //! The `OpenAPI` document.
 
+use axum::Router;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -7,6 +8,8 @@ use utoipa::{
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
+
+use crate::Edge;
 
 /// The parts that no single route has.
 #[derive(OpenApi)]
@@ -23,7 +26,7 @@ use utoipa::{
         (name = "commands", description = "Outcomes of commands"),
         (name = "events", description = "What happens, as it happens"),
     ),
-    modifiers(&Bearer, &Everywhere),
+    modifiers(&Bearer),
 )]
 pub(crate) struct Frame;
 
@@ -64,8 +67,16 @@ impl Modify for Everywhere {
     }
 }
 
+/// The routes, and the whole document.
+pub(crate) fn parts() -> (Router<Edge>, openapi::OpenApi) {
+    let (api, mut document) = crate::serve::routes().split_for_parts();
+    // Not a modifier of the frame, for that is modified before it has any route.
+    Everywhere.modify(&mut document);
+    (api, document)
+}
+
 /// The whole document.
 #[must_use]
 pub fn document() -> openapi::OpenApi {
-    crate::serve::routes().split_for_parts().1
+    parts().1
 }

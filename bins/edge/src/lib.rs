@@ -4,6 +4,7 @@
 //! It never writes to PostgreSQL and never decides: what depends on the catalogue or on anything else that may change is
 //! the worker's to decide, so that a repeated request has the same answer whatever has changed meanwhile.
 
+mod address;
 mod body;
 mod caller;
 mod commands;
@@ -12,6 +13,7 @@ mod document;
 mod door;
 mod edge;
 mod feed;
+mod front;
 mod middleware;
 mod page;
 mod parameters;
@@ -21,7 +23,8 @@ mod routes;
 mod serve;
 mod waiting;
 
+pub use address::{ClientAddress, Network};
 pub use config::Config;
 pub use document::document;
 pub use edge::Edge;
-pub use serve::{router, run};
+pub use serve::{router, run, serve};

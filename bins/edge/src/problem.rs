@@ -33,6 +33,8 @@ pub(crate) enum Problem {
     MalformedJson(String),
     /// The body is not declared as JSON.
     NotJson,
+    /// The body did not come whole in time.
+    BodyTooSlow,
     /// The body is larger than allowed.
     TooLarge(usize),
     /// The body is JSON, but not of the right shape: JSON pointer and what is wrong there.
@@ -91,6 +93,7 @@ impl Problem {
             Self::NoRoute(status) => *status,
             Self::BadKey(_) | Self::BadParameter(_) | Self::MalformedJson(_) => StatusCode::BAD_REQUEST,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotAccepted(_) | Self::Database(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
@@ -109,6 +112,7 @@ impl Problem {
             Self::BadParameter(_) => "bad_parameter",
             Self::MalformedJson(_) => "malformed_json",
             Self::NotJson => "not_json",
+            Self::BodyTooSlow => "body_too_slow",
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => "too_large",
             Self::InvalidBody(..) => "invalid_body",
             Self::Rejected(refusal) => &refusal.code,
@@ -131,6 +135,7 @@ impl Problem {
             Self::BadParameter(_) => "A parameter is malformed",
             Self::MalformedJson(_) => "The body is not JSON",
             Self::NotJson => "The body is not declared as JSON",
+            Self::BodyTooSlow => "The body came too slowly",
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => "The body is too large",
             Self::InvalidBody(..) => "The body is not of the right shape",
             Self::Rejected(_) => "The command was refused",
@@ -151,6 +156,7 @@ impl Problem {
             Self::NoRoute(_) => "GET /docs shows what there is".to_owned(),
             Self::BadParameter(why) | Self::MalformedJson(why) => why.clone(),
             Self::NotJson => "send the body with Content-Type: application/json".to_owned(),
+            Self::BodyTooSlow => "the body did not come whole in time; nothing was stored; send the same request again".to_owned(),
             Self::TooLarge(limit) => format!("the body may have at most {limit} bytes"),
             Self::InvalidBody(pointer, why) if pointer.is_empty() => why.clone(),
             Self::InvalidBody(pointer, why) => format!("{pointer}: {why}"),

@@ -26,6 +26,7 @@ use crate::{
     Config, Edge,
     document::Frame,
     door::Door,
+    front::Front,
     middleware::observe,
     problem::Problem,
     routes::{commands, events, products, receipts, registers, sales, stock},
@@ -49,31 +50,34 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("listen on {} (setting listen)", config.listen))?;
     serving.store(true, Ordering::Relaxed);
     info!(address = %config.listen, "serving");
-    let drain = Duration::from_millis(config.http.drain_ms);
-    let close = Stop::default();
-    let door = Door::new(listener, close.clone()).context("ask for the address that is listened on")?;
-    let (stop, draining) = (process.stop.clone(), edge.clone());
-    let serving = axum::serve(door, router(&edge)).with_graceful_shutdown(async move {
-        stop.wait().await;
+    serve(&edge, listener).await
+}
+
+/// Serves the edge on `listener` until its process stops and every request in hand is answered, or has taken too long.
+///
+/// # Errors
+/// When a setting is unusable.
+pub async fn serve(edge: &Edge, listener: TcpListener) -> anyhow::Result<()> {
+    let (http, process) = (&edge.0.http, &edge.0.process);
+    let drain = Duration::from_millis(http.drain_ms);
+    let front = Front::new(router(edge), http, &process.metrics)?;
+    let (shut, close) = (Stop::default(), Stop::default());
+    let draining = async {
+        process.stop.wait().await;
         // Answers now say "Connection: close", so that busy clients move on before the door closes.
         sleep(drain).await;
-        close.now();
-        draining.0.commands.stop_waiting();
+        shut.now();
+        edge.0.commands.stop_waiting();
         // Who has got in has that long to send a request; only then are idle connections closed.
         sleep(drain).await;
-    });
-    let stop = process.stop.clone();
-    let too_long = async move {
-        stop.wait().await;
-        sleep(drain * 2 + Duration::from_millis(config.http.drain_max_ms)).await;
+        close.now();
+        sleep(Duration::from_millis(http.drain_max_ms)).await;
     };
     tokio::select! {
-        served = async { serving.await } => served.context("serve HTTP"),
-        () = too_long => {
-            warn!("some requests took too long and are cut off; their clients will repeat them");
-            Ok(())
-        }
+        () = front.serve(Door::new(listener, shut.clone()), close.clone()) => {}
+        () = draining => warn!("some requests took too long and are cut off; their clients will repeat them"),
     }
+    Ok(())
 }
 
 /// The routes with their documentation.

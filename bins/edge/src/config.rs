@@ -18,6 +18,7 @@ pub struct Config {
     pub(crate) database: DatabaseSettings,
     pub(crate) tokens: TokenSettings,
     pub(crate) http: HttpSettings,
+    pub(crate) tls: TlsSettings,
     pub(crate) commands: CommandSettings,
     pub(crate) events: EventSettings,
     pub(crate) tracing: EdgeTracingSettings,
@@ -47,6 +48,14 @@ pub(crate) struct HttpSettings {
     pub(crate) trusted_proxies: usize,
     pub(crate) drain_ms: u64,
     pub(crate) drain_max_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsSettings {
+    pub(crate) certificate_file: PathBuf,
+    pub(crate) key_file: PathBuf,
+    pub(crate) handshake_ms: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

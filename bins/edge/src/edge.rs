@@ -14,6 +14,7 @@ use crate::{
     commands::Commands,
     config::{Config, HttpSettings},
     feed::Hub,
+    front::Tls,
     middleware::Observed,
     problem::Problem,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) commands: Commands,
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
+    /// The API is served over TLS.
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) observed: Observed,
     /// Clients that have begun a trace decide whether it is recorded.
     pub(crate) trust_clients: bool,
@@ -50,6 +53,11 @@ impl Edge {
     /// When a setting is unusable.
     pub async fn open(process: &Process, config: &Config) -> anyhow::Result<Self> {
         let key = read_key(config)?;
+        let tls = Tls::open(&config.tls)?;
+        anyhow::ensure!(
+            tls.is_none() || config.process.listen.is_some(),
+            "set process.listen when the API is served over TLS: health and metrics are asked for without"
+        );
         let pool = tillstream_store::pool(
             process.name,
             &config.database.url,
@@ -72,6 +80,7 @@ impl Edge {
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
+            tls: tls.map(Arc::new),
             observed: Observed::new(&process.metrics),
             trust_clients: config.tracing.trust_clients,
             health_apart: config.process.listen.is_some(),

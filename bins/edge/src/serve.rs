@@ -1,6 +1,7 @@
 //! Serving, from the first request to the last.
 
 use std::{
+    future::pending,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -60,7 +61,7 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
 pub async fn serve(edge: &Edge, listener: TcpListener) -> anyhow::Result<()> {
     let (http, process) = (&edge.0.http, &edge.0.process);
     let drain = Duration::from_millis(http.drain_ms);
-    let front = Front::new(router(edge), http, &process.metrics)?;
+    let front = Front::new(router(edge), edge.0.tls.clone(), http, &process.metrics)?;
     let (shut, close) = (Stop::default(), Stop::default());
     let draining = async {
         process.stop.wait().await;
@@ -73,7 +74,14 @@ pub async fn serve(edge: &Edge, listener: TcpListener) -> anyhow::Result<()> {
         close.now();
         sleep(Duration::from_millis(http.drain_max_ms)).await;
     };
+    let renewing = async {
+        match &edge.0.tls {
+            Some(tls) => tls.watch().await,
+            None => pending().await,
+        }
+    };
     tokio::select! {
+        () = renewing => {}
         () = front.serve(Door::new(listener, shut.clone()), close.clone()) => {}
         () = draining => warn!("some requests took too long and are cut off; their clients will repeat them"),
     }

@@ -4,6 +4,7 @@ mod bounds;
 mod connection;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{
     convert::Infallible,
@@ -16,11 +17,13 @@ use axum::Router;
 use prometheus::IntCounterVec;
 use tillstream_runtime::{Stop, metrics::Metrics};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::mpsc::{self, Sender},
 };
 use tracing::debug;
 
+pub(crate) use self::tls::Tls;
 use self::{
     bounds::{Bounds, Place},
     connection::Cut,
@@ -47,6 +50,7 @@ pub(crate) struct Times {
 #[derive(Debug)]
 pub(crate) struct Front {
     router: Router,
+    tls: Option<Arc<Tls>>,
     times: Times,
     max_head_bytes: usize,
     bounds: Arc<Bounds>,
@@ -56,7 +60,12 @@ pub(crate) struct Front {
 impl Front {
     /// # Errors
     /// When a setting is unusable.
-    pub(crate) fn new(router: Router, http: &HttpSettings, metrics: &Metrics) -> anyhow::Result<Arc<Self>> {
+    pub(crate) fn new(
+        router: Router,
+        tls: Option<Arc<Tls>>,
+        http: &HttpSettings,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Arc<Self>> {
         anyhow::ensure!(
             http.max_head_bytes >= connection::HEAD_BYTES_MIN,
             "the setting http.max_head_bytes must be {} or more",
@@ -69,10 +78,10 @@ impl Front {
         metrics.at_scrape("tillstream_edge_connections", "Connections of clients", move || open.count());
         let cut = metrics.counter(
             "tillstream_edge_connections_cut_total",
-            "Connections that were refused or closed by the edge, by why: full, address_full, head, idle, send",
+            "Connections that were refused or closed by the edge, by why: full, address_full, handshake, head, idle, send",
             &["why"],
         );
-        for why in ["full", "address_full"].into_iter().chain(Cut::ALL.map(Cut::name)) {
+        for why in ["full", "address_full", "handshake"].into_iter().chain(Cut::ALL.map(Cut::name)) {
             cut.with_label_values(&[why]).reset();
         }
         let times = Times {
@@ -80,7 +89,7 @@ impl Front {
             idle: Duration::from_millis(http.idle_ms),
             send: Duration::from_millis(http.send_ms),
         };
-        Ok(Arc::new(Self { router, times, max_head_bytes: http.max_head_bytes, bounds, cut }))
+        Ok(Arc::new(Self { router, tls, times, max_head_bytes: http.max_head_bytes, bounds, cut }))
     }
 
     /// Takes connections and serves them until `close`; then closes those that are idle, and returns once no request is
@@ -120,11 +129,28 @@ impl Front {
             return;
         }
         let peer = Peer(address.ip());
-        if let Err(cut) =
-            connection::serve(stream, self.router.clone(), peer, self.times, self.max_head_bytes, &close).await
-        {
-            self.cut.with_label_values(&[cut.name()]).inc();
+        let why = match &self.tls {
+            None => self.talk(stream, peer, &close).await,
+            Some(tls) => match tls.accept(stream).await {
+                Some(stream) => self.talk(stream, peer, &close).await,
+                None => Some("handshake"),
+            },
+        };
+        if let Some(why) = why {
+            self.cut.with_label_values(&[why]).inc();
         }
         drop((place, open));
+    }
+
+    /// Serves requests; says why it ended if it was ended from here.
+    async fn talk(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        peer: Peer,
+        close: &Stop,
+    ) -> Option<&'static str> {
+        let router = self.router.clone();
+        let served = connection::serve(stream, router, peer, self.times, self.max_head_bytes, close).await;
+        served.err().map(Cut::name)
     }
 }

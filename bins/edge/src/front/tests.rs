@@ -11,7 +11,7 @@ use tokio::{
     task::{JoinHandle, yield_now},
 };
 
-use super::Front;
+use super::{Front, Tls};
 use crate::{
     config::{Config, HttpSettings},
     door::Door,
@@ -22,7 +22,7 @@ const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: edge\r\n\r\n";
 const MUCH: usize = 64 << 20;
 
 /// A front door with a few routes behind it: `/` answers at once, `/wait` when it is told to, `/much` at length.
-struct Served {
+pub(super) struct Served {
     front: Arc<Front>,
     address: SocketAddr,
     begun: Arc<Notify>,
@@ -33,6 +33,10 @@ struct Served {
 
 impl Served {
     async fn open(change: impl FnOnce(&mut HttpSettings)) -> Self {
+        Self::with(change, None).await
+    }
+
+    pub(super) async fn with(change: impl FnOnce(&mut HttpSettings), tls: Option<Arc<Tls>>) -> Self {
         let mut http = settings::load::<Config>(None).unwrap().http;
         change(&mut http);
         let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -45,7 +49,7 @@ impl Served {
             .route("/", get(async || "here"))
             .route("/much", get(async || "x".repeat(MUCH)))
             .route("/wait", get(wait));
-        let front = Front::new(router, &http, &Metrics::default()).unwrap();
+        let front = Front::new(router, tls, &http, &Metrics::default()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let close = Stop::default();
@@ -53,18 +57,18 @@ impl Served {
         Self { front, address, begun, go, close, task }
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(super) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
     /// Sends `bytes` on a connection of their own and reads to its end.
-    async fn send(&self, bytes: &[u8]) -> String {
+    pub(super) async fn send(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect().await;
         stream.write_all(bytes).await.unwrap();
         rest(&mut stream).await
     }
 
-    fn cut(&self, why: &str) -> u64 {
+    pub(super) fn cut(&self, why: &str) -> u64 {
         self.front.cut.with_label_values(&[why]).get()
     }
 }
@@ -73,7 +77,7 @@ impl Served {
 async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     drop(stream.read_to_end(&mut bytes).await);
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The answer of `/`.

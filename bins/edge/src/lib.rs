@@ -20,6 +20,7 @@ mod parameters;
 mod prefer;
 mod problem;
 mod routes;
+mod security;
 mod serve;
 mod waiting;
 

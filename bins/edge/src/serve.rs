@@ -12,7 +12,7 @@ use std::{
 use anyhow::Context;
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     middleware::from_fn_with_state,
 };
 use tillstream_runtime::{Process, Stop};
@@ -32,6 +32,27 @@ use crate::{
     problem::Problem,
     routes::{commands, events, products, receipts, registers, sales, stock},
 };
+
+/// What scripts in browsers may send.
+const REQUEST_HEADERS: [&str; 14] = [
+    "accept",
+    "approval",
+    "authorization",
+    "content-digest",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "last-event-id",
+    "prefer",
+    "signature",
+    "signature-input",
+    "traceparent",
+    "x-request-id",
+];
+/// What scripts in browsers may read.
+const RESPONSE_HEADERS: [&str; 6] =
+    ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"];
 
 /// Serves until the process stops and every request in hand is answered.
 ///
@@ -124,12 +145,10 @@ fn cors(origins: &[String]) -> CorsLayer {
         }
         value.ok()
     });
-    let names =
-        ["idempotency-key", "prefer", "last-event-id", "traceparent", "x-request-id"].map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(names.into_iter().chain([header::AUTHORIZATION, header::CONTENT_TYPE]).collect::<Vec<_>>())
-        .expose_headers([header::LOCATION, header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(REQUEST_HEADERS.map(HeaderName::from_static))
+        .expose_headers(RESPONSE_HEADERS.map(HeaderName::from_static))
         .max_age(Duration::from_hours(1))
 }

@@ -44,3 +44,44 @@ async fn depth_is_bounded() {
         assert!(refused && !answer.problem().is_empty(), "{open}: {answer:?}");
     }
 }
+
+#[tokio::test]
+async fn every_answer_protects_who_reads_it() {
+    let shop = Shop::open().await;
+    let pages = ["/v1/sales", "/v1/sales/17", "/v1/nothing", "/docs/", "/openapi.json", "/livez"];
+    for path in pages {
+        for answer in [shop.get(path).await, shop.anonymous("POST", path).send().await] {
+            let header = |name| answer.header(name);
+            assert_eq!(header("x-content-type-options"), "nosniff", "{path}: {answer:?}");
+            assert_eq!((header("x-frame-options"), header("referrer-policy")), ("DENY", "no-referrer"), "{path}");
+            assert_eq!(header("cache-control").contains("no-store"), path.starts_with("/v1/"), "{path}: {answer:?}");
+            assert_eq!(header("strict-transport-security"), "", "{path}");
+            let policy = header("content-security-policy");
+            assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"), "{path}");
+            assert_eq!(policy.contains("script-src 'self'"), path == "/docs/", "{path}: {policy}");
+            assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'self' 'unsafe"), "{policy}");
+        }
+    }
+    // What the documentation's page loads is what its policy lets it: files from here, no scripts in the page itself.
+    let page = shop.get("/docs/").await.text;
+    let mut scripts = page.split("<script").skip(1).peekable();
+    assert!(scripts.peek().is_some() && scripts.all(|script| script.starts_with(" src=\"./")), "{page}");
+}
+
+#[tokio::test]
+async fn scripts_may_do_what_the_api_has() {
+    let shop = Shop::with(options("[http]\ncors_origins = ['https://till.example.com']\n")).await;
+    let call = shop.anonymous("OPTIONS", "/v1/sales").header("origin", "https://till.example.com");
+    let preflight = call.header("access-control-request-method", "PATCH").send().await;
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        assert!(preflight.header("access-control-allow-methods").contains(method), "{preflight:?}");
+    }
+    for name in ["authorization", "approval", "content-digest", "idempotency-key", "if-match", "signature-input"] {
+        assert!(preflight.header("access-control-allow-headers").split(',').any(|allowed| allowed == name), "{name}");
+    }
+    let answer = shop.call("GET", "/v1/sales").header("origin", "https://till.example.com").send().await;
+    for name in ["etag", "ratelimit", "ratelimit-policy", "retry-after"] {
+        assert!(answer.header("access-control-expose-headers").split(',').any(|shown| shown == name), "{answer:?}");
+    }
+    assert_eq!(answer.header("access-control-allow-origin"), "https://till.example.com");
+}

@@ -6,77 +6,135 @@ use std::{
 };
 
 use axum::{
-    extract::FromRequestParts,
-    http::{header, request::Parts},
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, header, request::Parts},
+    middleware::Next,
+    response::Response,
 };
 use ed25519_dalek::VerifyingKey;
-use tillstream_contract::token::{self, Claims, TokenError};
-use tillstream_domain::id::MerchantId;
+use tillstream_contract::token::{self, Access, TokenError};
+use tillstream_domain::{
+    id::{MerchantId, RegisterId},
+    identity::{Actor, Need, Permission, Reach, Rights},
+};
 
 use crate::{Edge, problem::Problem};
 
-/// The caller, authenticated by a bearer token.
+/// The caller, authenticated.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller(Arc<Claims>);
+pub(crate) struct Caller(Arc<Known>);
+
+/// What is known of a caller.
+#[derive(Debug)]
+struct Known {
+    access: Access,
+    rights: Rights,
+    /// Seconds since the Unix epoch from which on they are no longer taken at their word.
+    expires: i64,
+}
 
 impl Caller {
-    /// The merchant to whom the caller is confined.
-    pub(crate) fn merchant(&self) -> MerchantId {
-        self.0.merchant
+    fn new(access: Access, expires: i64) -> Self {
+        let rights = match access.sub {
+            Actor::Operator => Rights::operator(),
+            Actor::User(_) | Actor::Till(_) | Actor::Key(_) => Rights::of_grants(&access.grants),
+        };
+        let rights = access.till.map_or(rights.clone(), |till| rights.bound_to(till));
+        Self(Arc::new(Known { access, rights, expires }))
     }
 
-    /// The caller's name in the books.
-    pub(crate) fn subject(&self) -> &str {
-        &self.0.sub
+    /// The merchant to whom the caller is confined.
+    pub(crate) fn merchant(&self) -> MerchantId {
+        self.0.access.merchant
     }
+
+    /// Who it is, in the books.
+    pub(crate) fn actor(&self) -> Actor {
+        self.0.access.sub
+    }
+
+    /// The till at which they are, if it is one.
+    pub(crate) fn till(&self) -> Option<RegisterId> {
+        self.0.access.till
+    }
+
+    /// That the caller may do this, as far as the edge knows; the worker decides by what holds.
+    pub(crate) fn may(&self, need: Need) -> Result<(), Problem> {
+        self.0.rights.check(need).map_err(Problem::from)
+    }
+
+    /// In which stores the caller may do this.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn reach(&self, permission: Permission) -> Result<Reach, Problem> {
+        self.may(Need::new(permission, tillstream_domain::identity::Place::Anywhere))?;
+        Ok(self.0.rights.reach(permission))
+    }
+}
+
+/// Who calls, as [`authenticate`] has found out, or why that is not known.
+#[derive(Clone, Debug)]
+struct Authenticated(Result<Caller, Problem>);
+
+/// Finds out who calls, and leaves it with the request. Whether somebody has to be known is the route's to say.
+pub(crate) async fn authenticate(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    let caller = identify(&edge, request.headers());
+    request.extensions_mut().insert(Authenticated(caller));
+    next.run(request).await
+}
+
+fn identify(edge: &Edge, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let header =
+        headers.get(header::AUTHORIZATION).ok_or(Problem::Unauthorized("send a token: Authorization: Bearer …"))?;
+    let token = header.to_str().ok().and_then(|value| value.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let token = token.ok_or(Problem::Unauthorized("the Authorization header must be: Bearer, a space, and a token"))?;
+    edge.0.tokens.verify(token, edge.0.clock.now().micros() / 1_000_000)
 }
 
 impl FromRequestParts<Edge> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
-        let header = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .ok_or(Problem::Unauthorized("send a token: Authorization: Bearer …"))?;
-        let token = header.to_str().ok().and_then(|value| value.split_once(' '));
-        let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-        let token =
-            token.ok_or(Problem::Unauthorized("the Authorization header must be: Bearer, a space, and a token"))?;
-        edge.0.tokens.verify(token, edge.0.clock.now().micros() / 1_000_000).map(Self)
+    async fn from_request_parts(parts: &mut Parts, _edge: &Edge) -> Result<Self, Problem> {
+        let Some(Authenticated(caller)) = parts.extensions.get::<Authenticated>() else {
+            return Err(Problem::Internal);
+        };
+        caller.clone()
     }
 }
 
 /// Verifies tokens, each once: verifying costs more than everything else that the edge does for a sale.
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    key: VerifyingKey,
+    keys: Vec<VerifyingKey>,
     remember: usize,
-    known: Mutex<HashMap<String, Arc<Claims>>>,
+    known: Mutex<HashMap<String, Caller>>,
 }
 
 impl Tokens {
-    pub(crate) fn new(key: VerifyingKey, remember: usize) -> Self {
-        Self { key, remember, known: Mutex::default() }
+    pub(crate) fn new(keys: Vec<VerifyingKey>, remember: usize) -> Self {
+        Self { keys, remember, known: Mutex::default() }
     }
 
-    fn verify(&self, token: &str, now: i64) -> Result<Arc<Claims>, Problem> {
+    fn verify(&self, token: &str, now: i64) -> Result<Caller, Problem> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
-        let claims = match known {
-            Some(claims) if now < claims.exp => return Ok(claims),
+        let verified = match known {
+            Some(caller) if now < caller.0.expires => return Ok(caller),
             Some(_) => Err(TokenError::Expired),
-            None => token::verify(token, &self.key, now),
+            None => token::verify::<Access>(token, &self.keys, now),
         };
-        let claims = Arc::new(claims.map_err(|error| match error {
+        let (access, expires) = verified.map_err(|error| match error {
             TokenError::Expired => Problem::Unauthorized("the token has expired; get a new one"),
             TokenError::Malformed | TokenError::Signature => Problem::Unauthorized("the token is not one of ours"),
-        })?);
+        })?;
+        let caller = Caller::new(access, expires);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= self.remember {
             // Starting over costs one verification each; it needs no bookkeeping and happens once in `remember` callers.
             known.clear();
         }
-        known.insert(token.to_owned(), claims.clone());
-        Ok(claims)
+        known.insert(token.to_owned(), caller.clone());
+        Ok(caller)
     }
 }

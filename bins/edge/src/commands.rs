@@ -11,7 +11,7 @@ use tillstream_bus::{
     lane::{Lane, Limits, Sent},
     subject::{self, Class, partition},
 };
-use tillstream_contract::{Envelope, Message, Reply, Stage, Verdict, receipt};
+use tillstream_contract::{Command, Envelope, Message, Reply, Stage, Verdict, receipt};
 use tillstream_domain::time::Timestamp;
 use tillstream_runtime::{
     Process,
@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::{caller::Caller, config::CommandSettings, prefer::Prefer, problem::Problem, waiting::Waiting};
 
 /// The contexts that take commands.
-const CONTEXTS: [&str; 2] = ["sale", "stock"];
+const CONTEXTS: [&str; 3] = ["sale", "stock", "identity"];
 
 /// Where commands go.
 #[derive(Debug)]
@@ -104,13 +104,17 @@ impl Commands {
     }
 
     /// Makes the command durable, then waits for its outcome until `deadline` at the latest.
-    pub(crate) async fn submit<M: Message>(
+    ///
+    /// # Errors
+    /// [`Problem`] when the caller may not ask for that, and when it is not accepted, refused, or not known to be either.
+    pub(crate) async fn submit<M: Command>(
         &self,
         caller: &Caller,
         command: NewCommand<M>,
         prefer: Prefer,
         deadline: Instant,
     ) -> Result<Submitted, Problem> {
+        caller.may(command.message.need())?;
         let kind = command.message.kind();
         let result = self.send_and_wait(caller, command, prefer, deadline).await;
         let outcome = match &result {
@@ -145,7 +149,9 @@ impl Commands {
             id: command.id,
             kind: kind.to_owned(),
             merchant: caller.merchant(),
-            actor: caller.subject().to_owned(),
+            actor: caller.actor().to_string(),
+            till: caller.till(),
+            approval: None,
             fingerprint: Some(ByteArray::new(command.fingerprint)),
             at: command.at,
             origin: None,

@@ -27,7 +27,7 @@ pub struct Config {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenSettings {
-    pub(crate) public_key_file: PathBuf,
+    pub(crate) key_file: PathBuf,
     pub(crate) remember: usize,
 }
 

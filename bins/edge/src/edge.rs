@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use ed25519_dalek::VerifyingKey;
+use ed25519_dalek::SigningKey;
 use tillstream_bus::Bus;
 use tillstream_domain::id::MerchantId;
 use tillstream_runtime::{Clock, Process};
@@ -76,7 +76,7 @@ impl Edge {
             process: process.clone(),
             clock: process.clock.clone(),
             pool,
-            tokens: Tokens::new(key, config.tokens.remember),
+            tokens: Tokens::new(vec![key.verifying_key()], config.tokens.remember),
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
@@ -106,12 +106,12 @@ impl Edge {
     }
 }
 
-fn read_key(config: &Config) -> anyhow::Result<VerifyingKey> {
-    let file = config.tokens.public_key_file.display().to_string();
-    let text = std::fs::read_to_string(&config.tokens.public_key_file)
-        .with_context(|| format!("read the public key for tokens from {file:?} (setting tokens.public_key_file)"))?;
+fn read_key(config: &Config) -> anyhow::Result<SigningKey> {
+    let file = config.tokens.key_file.display().to_string();
+    let text = std::fs::read_to_string(&config.tokens.key_file)
+        .with_context(|| format!("read the key that signs tokens from {file:?} (setting tokens.key_file)"))?;
     let mut bytes = [0; 32];
     hex::decode_to_slice(text.trim(), &mut bytes)
         .with_context(|| format!("key in {file} is not 64 hexadecimal digits"))?;
-    VerifyingKey::from_bytes(&bytes).with_context(|| format!("key in {file} is not an Ed25519 public key"))
+    Ok(SigningKey::from_bytes(&bytes))
 }

@@ -14,6 +14,9 @@ use tillstream_store::Fault;
 use tracing::{error, warn};
 use utoipa::ToSchema;
 
+/// The code of refusals for want of a permission.
+const FORBIDDEN: &str = "forbidden";
+
 /// Something went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
@@ -95,6 +98,7 @@ impl Problem {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Rejected(refusal) if refusal.code == FORBIDDEN => StatusCode::FORBIDDEN,
             Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotAccepted(_) | Self::Database(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -138,6 +142,7 @@ impl Problem {
             Self::BodyTooSlow => "The body came too slowly",
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => "The body is too large",
             Self::InvalidBody(..) => "The body is not of the right shape",
+            Self::Rejected(refusal) if refusal.code == FORBIDDEN => "That is not allowed",
             Self::Rejected(_) => "The command was refused",
             Self::KeyReused => "The Idempotency-Key was used before",
             Self::NotAccepted(PublishError::Unknown(_)) => "It is not known whether the command was accepted",

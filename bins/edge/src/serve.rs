@@ -25,6 +25,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
     Config, Edge,
+    caller::authenticate,
     document::Frame,
     door::Door,
     front::Front,
@@ -132,6 +133,7 @@ pub fn router(edge: &Edge) -> Router {
         .merge(health)
         .fallback(async || Problem::NoRoute(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Problem::NoRoute(StatusCode::METHOD_NOT_ALLOWED))
+        .layer(from_fn_with_state(edge.clone(), authenticate))
         .layer(cors(&edge.0.http.cors_origins))
         .layer(from_fn_with_state(edge.clone(), observe))
         .with_state(edge.clone())

@@ -24,6 +24,7 @@ pub(crate) fn command(options: Options) -> ExitCode {
         Role::Edge => start(role.name(), &options, tillstream_edge::run),
         Role::SalesWorker => start(role.name(), &options, tillstream_sales_worker::run),
         Role::StockWorker => start(role.name(), &options, tillstream_stock_worker::run),
+        Role::IdentityWorker => start(role.name(), &options, tillstream_identity_worker::run),
         Role::ReceiptsWorker => start(role.name(), &options, tillstream_receipts_worker::run),
         Role::Postgres | Role::Nats => {
             eprintln!("pos: {role} is a program of its own; `pos up` starts it");

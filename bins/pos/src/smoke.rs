@@ -59,7 +59,7 @@ pub(crate) struct Options {
 pub(crate) async fn command(options: Options) -> anyhow::Result<()> {
     let token = match (&options.token_file, &options.key) {
         (Some(file), _) => fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?,
-        (None, Some(key)) => token::mint(key, options.merchant, "smoke", VALID)?,
+        (None, Some(key)) => token::mint(key, options.merchant, VALID)?,
         (None, None) => bail!("give --token-file or --key"),
     };
     let target = Target::new(&options.url, Some(token.trim()))?;

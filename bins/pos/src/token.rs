@@ -1,4 +1,4 @@
-//! `pos token`: mints bearer tokens.
+//! `pos token`: mints bearer tokens for the operator, who may do everything in the name of a merchant.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use ed25519_dalek::SigningKey;
-use tillstream_contract::token::{self, Claims};
+use tillstream_contract::token::{self, Access};
 use tillstream_domain::id::MerchantId;
 use tillstream_runtime::Clock;
 
@@ -29,9 +29,6 @@ pub(crate) struct Options {
     /// The merchant to whom the bearer is confined
     #[arg(long, value_name = "ID", default_value_t = Owner::Cafe.merchant())]
     merchant: MerchantId,
-    /// The bearer's name in the books: a user or a device
-    #[arg(long, default_value = "operator")]
-    subject: String,
     /// For how long: a number of d, h, m or s
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = duration)]
     valid: Duration,
@@ -42,19 +39,19 @@ pub(crate) fn command(options: &Options) -> anyhow::Result<()> {
         Some(key) => key.clone(),
         None => options.data.folder()?.secrets().join("tokens.ed25519"),
     };
-    out!("{}", mint(&key, options.merchant, &options.subject, options.valid)?);
+    out!("{}", mint(&key, options.merchant, options.valid)?);
     Ok(())
 }
 
-/// A token for `subject` of `merchant`, signed with the key of this file.
+/// A token for the operator in the name of `merchant`, signed with the key of this file.
 ///
 /// # Errors
 /// When the key can't be read.
-pub fn mint(key: &Path, merchant: MerchantId, subject: &str, valid: Duration) -> anyhow::Result<String> {
+pub fn mint(key: &Path, merchant: MerchantId, valid: Duration) -> anyhow::Result<String> {
     let key = SigningKey::from_bytes(&secrets::read_seed(key)?);
     let now = Clock::system().now().micros() / 1_000_000;
     let until = i64::try_from(valid.as_secs()).ok().and_then(|valid| now.checked_add(valid));
     let until =
         until.with_context(|| format!("a token can't be valid for {} days", valid.as_secs() / DAY.as_secs()))?;
-    Ok(token::sign(&Claims::new(subject, merchant, until), &key))
+    Ok(token::sign(&Access::operator(merchant, now), until, &key))
 }

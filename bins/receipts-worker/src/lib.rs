@@ -14,6 +14,7 @@ use tillstream_contract::{
     sale::Event as SaleEvent,
 };
 use tillstream_domain::{
+    identity::Need,
     receipt::{Head, SigningKey, VerifyingKey, issue},
     sale::Sale,
     time::Timestamp,
@@ -143,6 +144,10 @@ impl Worker for Receipts {
     const STAGE: Option<&'static str> = Some("receipted");
     type Message = SaleEvent;
     type State = State;
+
+    fn need(_event: &SaleEvent) -> Option<Need> {
+        None
+    }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<SaleEvent>]) -> Result<State, Error> {
         let keys = batch.iter().map(|item| {

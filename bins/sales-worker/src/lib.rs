@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use tillstream_bus::{Bus, subject::Class, trim::Keep};
 use tillstream_contract::{
-    Envelope, Outcome, Refusal, Stage,
+    Command as _, Envelope, Outcome, Refusal, Stage,
     sale::{Command, Event, Recorded, Sale},
 };
 use tillstream_domain::{
     id::MerchantId,
+    identity::Need,
     sale::{self, Books},
     time::Timestamp,
 };
@@ -102,6 +103,10 @@ impl Worker for Sales {
     const STAGE: Option<&'static str> = Some("recorded");
     type Message = Command;
     type State = State;
+
+    fn need(command: &Command) -> Option<Need> {
+        Some(command.need())
+    }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let mut wanted = catalog::Wanted::default();

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use tillstream_bus::subject::Class;
 use tillstream_contract::{
-    Envelope, Outcome, Refusal, Stage,
+    Command as _, Envelope, Outcome, Refusal, Stage,
     stock::{Command, Event, Moved},
 };
-use tillstream_domain::{id::MerchantId, sale::Books, stock::adjust, time::Timestamp};
+use tillstream_domain::{id::MerchantId, identity::Need, sale::Books, stock::adjust, time::Timestamp};
 use tillstream_runtime::{Item, Worker};
 use tillstream_store::{Error, PgConnection, catalog, stock::Entry};
 
@@ -29,6 +29,10 @@ impl Worker for Adjustments {
     const STAGE: Option<&'static str> = None;
     type Message = Command;
     type State = State;
+
+    fn need(command: &Command) -> Option<Need> {
+        Some(command.need())
+    }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let mut wanted = catalog::Wanted::default();

@@ -6,7 +6,7 @@ use tillstream_contract::{
     sale::Event as SaleEvent,
     stock::{Event, Moved},
 };
-use tillstream_domain::{stock::sold, time::Timestamp};
+use tillstream_domain::{identity::Need, stock::sold, time::Timestamp};
 use tillstream_runtime::{Item, Worker};
 use tillstream_store::{Error, PgConnection, stock::Entry};
 
@@ -22,6 +22,10 @@ impl Worker for Depletion {
     const STAGE: Option<&'static str> = Some("stocked");
     type Message = SaleEvent;
     type State = Vec<Entry>;
+
+    fn need(_event: &SaleEvent) -> Option<Need> {
+        None
+    }
 
     async fn load(&self, _conn: &mut PgConnection, batch: &[&Item<SaleEvent>]) -> Result<Vec<Entry>, Error> {
         Ok(Vec::with_capacity(batch.len() * 4))

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The roles on the bus. `operator` is for `pos` and may do everything.
-pub const ROLES: [&str; 5] = ["edge", "sales", "stock", "receipts", "operator"];
+pub const ROLES: [&str; 6] = ["edge", "sales", "stock", "receipts", "identity", "operator"];
 
 /// What a role may publish and subscribe to.
 #[derive(Debug, PartialEq, Eq)]

@@ -48,9 +48,10 @@ impl Default for Limits {
 }
 
 /// Who consumes what: the consumer's name, its class and context.
-pub const CONSUMERS: [(&str, Class, &str); 4] = [
+pub const CONSUMERS: [(&str, Class, &str); 5] = [
     ("sales", Class::Command, "sale"),
     ("stock", Class::Command, "stock"),
+    ("identity", Class::Command, "identity"),
     ("stock", Class::Event, "sale"),
     ("receipts", Class::Event, "sale"),
 ];

@@ -3,7 +3,11 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
-use tillstream_domain::{id::MerchantId, time::Timestamp};
+use tillstream_domain::{
+    id::{MerchantId, RegisterId, UserId},
+    identity::{Need, Permission},
+    time::Timestamp,
+};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -23,6 +27,12 @@ pub trait Message: Sized + Send + Sync + 'static {
     /// [`DecodeError::Kind`] for a kind that this consumer does not know, [`DecodeError::Body`] for bytes that are not
     /// what the kind promises.
     fn decode(kind: &str, body: &[u8]) -> Result<Self, DecodeError>;
+}
+
+/// A message that asks for something, which not everybody may.
+pub trait Command: Message {
+    /// What whoever sends it needs. The edge checks it before it sends, and the worker before it decides.
+    fn need(&self) -> Need;
 }
 
 /// Why bytes from the bus could not be read.
@@ -49,8 +59,15 @@ pub struct Envelope {
     pub kind: String,
     /// The merchant whom it concerns.
     pub merchant: MerchantId,
-    /// Who asked for it: the subject of the caller's token.
+    /// Who asked for it: the text of an actor (`operator`, or `user:`, `till:` or `key:` and an id).
+    #[schema(example = "user:018f0000-0000-7000-8000-000000000001")]
     pub actor: String,
+    /// The till at which they did, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub till: Option<RegisterId>,
+    /// Who approved it, if somebody had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
     /// SHA-256 of what the client asked for (32 bytes), so that the same id with another request is noticed. Absent on events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Binary)]
@@ -69,6 +86,15 @@ pub struct Envelope {
     /// The body, MessagePack.
     #[schema(value_type = String, format = Binary)]
     pub body: ByteBuf,
+}
+
+/// Somebody who may do what another may not has approved it, for one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Approval {
+    /// Who approved.
+    pub by: UserId,
+    /// What they approved.
+    pub permission: Permission,
 }
 
 /// Where an answer goes, and when it is due.
@@ -102,6 +128,8 @@ impl Envelope {
             kind: event.kind().to_owned(),
             merchant: cause.merchant,
             actor: cause.actor.clone(),
+            till: cause.till,
+            approval: cause.approval,
             fingerprint: None,
             at,
             origin: Some(cause.taken_at()),

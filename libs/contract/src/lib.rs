@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod dead;
 pub mod envelope;
+pub mod identity;
 pub mod outcome;
 pub mod receipt;
 pub mod sale;
@@ -15,7 +16,7 @@ pub mod stock;
 pub mod token;
 
 pub use answer::{Answer, Answers, Verdict};
-pub use envelope::{Batch, DecodeError, Envelope, Message, Reply, Stage};
+pub use envelope::{Approval, Batch, Command, DecodeError, Envelope, Message, Reply, Stage};
 pub use outcome::{Outcome, Refusal};
 
 /// MessagePack with named fields, of a type that always can be encoded.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     Rejection,
     id::{MerchantId, ProductId, RegisterId, SaleId, StoreId},
+    identity::{Need, Permission, Place},
     money::{Amount, Currency},
     quantity::Quantity,
     sale::{self as domain, Flag, Seller, Submission},
@@ -30,6 +31,14 @@ messages! {
     Event {
         /// A sale is in the books.
         Recorded(Recorded) = "sale.recorded.v1",
+    }
+}
+
+impl crate::Command for Command {
+    fn need(&self) -> Need {
+        match self {
+            Self::Submit(sale) => Need::new(Permission::Sell, Place::Register(sale.store, sale.register)),
+        }
     }
 }
 

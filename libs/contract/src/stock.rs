@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     Rejection,
     id::{CommandId, ProductId, StoreId},
+    identity::{Need, Permission, Place},
     quantity::Quantity,
     stock::{Adjustment, Movement, Reason},
     text::Note,
@@ -27,6 +28,14 @@ messages! {
     Event {
         /// Levels moved.
         Moved(Moved) = "stock.moved.v1",
+    }
+}
+
+impl crate::Command for Command {
+    fn need(&self) -> Need {
+        match self {
+            Self::Adjust(adjustment) => Need::new(Permission::AdjustStock, Place::Store(adjustment.store)),
+        }
     }
 }
 

@@ -64,6 +64,13 @@ ids! {
     CommandId
     /// Identifies a sale: the id of the command that submitted it.
     SaleId
+    /// Identifies a user of a merchant: the id of the command that added them. It stands for the person in the books, and
+    /// says nothing once the person is erased.
+    UserId
+    /// Identifies an API key of a merchant: the id of the command that made it.
+    KeyId
+    /// Identifies a session: from a sign-in to its sign-out.
+    SessionId
 }
 
 impl From<CommandId> for SaleId {

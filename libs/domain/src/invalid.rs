@@ -51,6 +51,21 @@ pub enum Invalid {
     /// Not an Ed25519 public key.
     #[error("not an Ed25519 public key")]
     PublicKey,
+    /// Not a permission.
+    #[error("not a permission")]
+    Permission,
+    /// Not a role.
+    #[error("a role is owner, manager, cashier or auditor")]
+    Role,
+    /// Not an actor.
+    #[error("an actor is operator, or user:, till: or key: and an id")]
+    Actor,
+    /// Not an e-mail address.
+    #[error("not an e-mail address")]
+    Email,
+    /// Not an argon2id hash in PHC form.
+    #[error("not an argon2id hash")]
+    Hash,
     /// Not representable in the canonical JSON of receipts.
     #[error("number is not an integer within ±9007199254740991")]
     Number,
@@ -74,6 +89,11 @@ impl Invalid {
             Self::Reason => "invalid_reason",
             Self::Hex { .. } => "invalid_hex",
             Self::PublicKey => "invalid_public_key",
+            Self::Permission => "invalid_permission",
+            Self::Role => "invalid_role",
+            Self::Actor => "invalid_actor",
+            Self::Email => "invalid_email",
+            Self::Hash => "invalid_hash",
             Self::Number => "invalid_number",
         }
     }

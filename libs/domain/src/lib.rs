@@ -5,6 +5,7 @@
 
 mod decimal;
 pub mod id;
+pub mod identity;
 pub mod invalid;
 pub mod money;
 pub mod quantity;

@@ -1,7 +1,8 @@
 //! Why a command is refused.
 
 use crate::{
-    id::{ProductId, RegisterId, StoreId},
+    id::{ProductId, RegisterId, StoreId, UserId},
+    identity::{Need, Place},
     money::{Amount, Currency, Overflow},
     stock::Reason,
 };
@@ -89,6 +90,26 @@ pub enum Rejection {
     /// All the cash would come back as change.
     #[error("cash is tendered but none is needed")]
     CashNotNeeded,
+    /// Who asks may not do that, there.
+    #[error("{}", forbidden(.0))]
+    Forbidden(Need),
+    /// The merchant has no such user.
+    #[error("there is no user {0}")]
+    UnknownUser(UserId),
+    /// Another user of the merchant has this e-mail address.
+    #[error("another user has this e-mail address")]
+    EmailTaken,
+    /// More grants than a user may have.
+    #[error("there are {count} grants, at most {max} are allowed; a role in all stores is one")]
+    TooManyGrants {
+        /// Grants found.
+        count: usize,
+        /// Grants allowed.
+        max: usize,
+    },
+    /// The grants are beyond what who asks may give or take.
+    #[error("these grants, or those that the user has, are not yours to give or take; an owner may")]
+    BeyondOwnRights,
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
@@ -114,6 +135,10 @@ impl Rejection {
             Self::CardExceedsTotal { .. } => "card_exceeds_total",
             Self::CashNotNeeded => "cash_not_needed",
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
+            Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
+            Self::UnknownUser(_) => "unknown_user",
+            Self::EmailTaken => "email_taken",
+            Self::TooManyGrants { .. } => "too_many_grants",
         }
     }
 
@@ -134,9 +159,23 @@ impl Rejection {
             Self::CurrencyMismatch { .. } => "/currency".to_owned(),
             Self::PaymentNotPositive { payment } => format!("/payments/{payment}"),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
-            Self::AmountOverflow => return None,
+            Self::EmailTaken => "/email".to_owned(),
+            Self::TooManyGrants { .. } | Self::BeyondOwnRights => "/grants".to_owned(),
+            Self::AmountOverflow | Self::Forbidden(_) | Self::UnknownUser(_) => return None,
         })
     }
+}
+
+fn forbidden(Need { permission, place }: &Need) -> String {
+    let place = match place {
+        Place::Merchant => "for the whole merchant".to_owned(),
+        Place::Store(store) => format!("in store {store}"),
+        Place::Register(store, register) => format!("at register {register} of store {store}"),
+        Place::Anywhere => "in some store".to_owned(),
+    };
+    let how =
+        if permission.is_approvable() { "ask somebody who has it to approve this" } else { "ask an owner for it" };
+    format!("this needs the permission {permission} {place}; {how}")
 }
 
 impl From<Overflow> for Rejection {

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use sqlx::PgConnection;
 use tillstream_contract::{Envelope, Outcome};
-use tillstream_domain::{id::MerchantId, time::Timestamp};
+use tillstream_domain::{
+    id::{MerchantId, RegisterId},
+    time::Timestamp,
+};
 use uuid::Uuid;
 
 use crate::{Error, read, stored};
@@ -103,6 +106,8 @@ pub async fn record(
         columns.ids.push(key.id);
         columns.kinds.push(envelope.kind.clone());
         columns.actors.push(envelope.actor.clone());
+        columns.tills.push(envelope.till.map(RegisterId::uuid));
+        columns.approved_by.push(envelope.approval.map(|approval| approval.by.uuid()));
         columns.fingerprints.push(envelope.fingerprint.as_ref().map(|fingerprint| fingerprint.to_vec()));
         columns.accepted.push(matches!(outcome, Outcome::Accepted(_)));
         columns.outcomes.push(outcome.encode());
@@ -110,10 +115,11 @@ pub async fn record(
     }
     sqlx::query!(
         "insert into inbox.messages
-           (merchant_id, context, of_event, id, kind, actor, fingerprint, accepted, outcome, submitted_at, decided_at)
-         select m, $1, e, i, k, a, f, y, o, s, $11
+           (merchant_id, context, of_event, id, kind, actor, fingerprint, accepted, outcome, submitted_at, decided_at, till_id,
+            approved_by)
+         select m, $1, e, i, k, a, f, y, o, s, $11, l, b
          from unnest($2::uuid[], $3::bool[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::bool[], $9::bytea[],
-           $10::timestamptz[]) as t (m, e, i, k, a, f, y, o, s)",
+           $10::timestamptz[], $12::uuid[], $13::uuid[]) as t (m, e, i, k, a, f, y, o, s, l, b)",
         context,
         &columns.merchants,
         &columns.of_event,
@@ -125,6 +131,8 @@ pub async fn record(
         &columns.outcomes,
         &columns.submitted,
         stored(now),
+        &columns.tills as &[Option<Uuid>],
+        &columns.approved_by as &[Option<Uuid>],
     )
     .execute(conn)
     .await?;
@@ -138,6 +146,8 @@ struct Columns {
     ids: Vec<Uuid>,
     kinds: Vec<String>,
     actors: Vec<String>,
+    tills: Vec<Option<Uuid>>,
+    approved_by: Vec<Option<Uuid>>,
     fingerprints: Vec<Option<Vec<u8>>>,
     accepted: Vec<bool>,
     outcomes: Vec<Vec<u8>>,

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod catalog;
 pub mod connect;
 mod error;
+pub mod identity;
 pub mod inbox;
 pub mod receipt;
 pub mod role;

@@ -5,7 +5,8 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::Error;
 
 /// The role of each part that talks to PostgreSQL; what each may do is in the migrations.
-pub const ROLES: [&str; 4] = ["tillstream_edge", "tillstream_sales", "tillstream_stock", "tillstream_receipts"];
+pub const ROLES: [&str; 5] =
+    ["tillstream_edge", "tillstream_sales", "tillstream_stock", "tillstream_receipts", "tillstream_identity"];
 
 /// Lets `role` log in with `password`, which must be hexadecimal.
 ///

@@ -1,5 +1,7 @@
 //! Sales in the books.
 
+use std::collections::BTreeSet;
+
 use sqlx::PgConnection;
 use tillstream_contract::sale::Sale;
 use tillstream_domain::{
@@ -18,6 +20,15 @@ pub type Cursor = (Timestamp, SaleId);
 pub struct Row {
     /// Its place in the list.
     pub cursor: Cursor,
+    /// [`Sale`] as JSON, as it was recorded.
+    pub document: String,
+}
+
+/// A sale as stored, with its store.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Where it was sold.
+    pub store: StoreId,
     /// [`Sale`] as JSON, as it was recorded.
     pub document: String,
 }
@@ -62,21 +73,22 @@ pub async fn save(conn: &mut PgConnection, sales: &[Sale]) -> Result<(), Error> 
     Ok(())
 }
 
-/// The sale `id`, as JSON, as it was recorded.
+/// The sale `id`.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: SaleId) -> Result<Option<String>, Error> {
-    Ok(sqlx::query_scalar!(
-        "select document from sales.sales where merchant_id = $1 and sale_id = $2",
+pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: SaleId) -> Result<Option<Found>, Error> {
+    let row = sqlx::query!(
+        "select store_id, document from sales.sales where merchant_id = $1 and sale_id = $2",
         merchant.uuid(),
         id.uuid()
     )
     .fetch_optional(conn)
-    .await?)
+    .await?;
+    Ok(row.map(|row| Found { store: StoreId::new(row.store_id), document: row.document }))
 }
 
-/// Up to `limit` sales before `before`, newest first, of one store or all.
+/// Up to `limit` sales before `before`, newest first, of one store or all, and of those `within` alone, if it is given.
 ///
 /// # Errors
 /// When the statement fails.
@@ -84,21 +96,25 @@ pub async fn page(
     conn: &mut PgConnection,
     merchant: MerchantId,
     store: Option<StoreId>,
+    within: Option<&BTreeSet<StoreId>>,
     before: Option<Cursor>,
     limit: i64,
 ) -> Result<Vec<Row>, Error> {
     let (at, id) = before.map_or((None, None), |(at, id)| (Some(stored(at)), Some(id.uuid())));
+    let within: Option<Vec<Uuid>> = within.map(|stores| stores.iter().map(|store| store.uuid()).collect());
     let rows = sqlx::query!(
         "select recorded_at, sale_id, document from sales.sales
          where merchant_id = $1
            and ($2::uuid is null or store_id = $2)
+           and ($6::uuid[] is null or store_id = any($6))
            and ($3::timestamptz is null or (recorded_at, sale_id) < ($3, $4::uuid))
          order by recorded_at desc, sale_id desc limit $5",
         merchant.uuid(),
         store.map(StoreId::uuid),
         at,
         id,
-        limit
+        limit,
+        within.as_deref()
     )
     .fetch_all(conn)
     .await?;

@@ -11,8 +11,9 @@ use tillstream_bus::{
     Bus, access,
     topology::{CONSUMERS, Limits, Topology},
 };
-use tillstream_contract::token::{self, Claims};
+use tillstream_contract::token::{self, Access};
 use tillstream_edge::Edge;
+use tillstream_identity_worker::Identity;
 use tillstream_receipts_worker::Receipts;
 use tillstream_runtime::{
     Clock, Health, Ids, Process, Stop, Worker,
@@ -175,7 +176,7 @@ impl Shop {
     #[must_use]
     pub fn token(&self, merchant: Fixture) -> String {
         let expires = self.clock.now().micros() / 1_000_000 + 3_600;
-        token::sign(&Claims::new("till-1", merchant.merchant(), expires), &token_key())
+        token::sign(&Access::operator(merchant.merchant(), expires - 3_600), expires, &token_key())
     }
 
     /// A connection to the broker as `role`, with that role's rights.
@@ -211,14 +212,15 @@ impl Shop {
     /// Lets the workers work from now on.
     pub async fn start_workers(&mut self) {
         let process = process(&self.clock, &self.ids, Stop::default());
-        let [sales, stock, issuer] =
-            ["sales-worker", "stock-worker", "receipts-worker"].map(|name| traced(name, &process, &self.options));
-        self.tracings.extend([&sales, &stock, &issuer].map(|process| process.tracing.clone()));
+        let [sales, stock, issuer, keeper] = ["sales-worker", "stock-worker", "receipts-worker", "identity-worker"]
+            .map(|name| traced(name, &process, &self.options));
+        self.tracings.extend([&sales, &stock, &issuer, &keeper].map(|process| process.tracing.clone()));
         let tasks = vec![
             tokio::spawn(self.station(Sales, &sales).await.run()),
             tokio::spawn(self.station(Depletion, &stock).await.run()),
             tokio::spawn(self.station(Adjustments, &stock).await.run()),
             tokio::spawn(self.station(receipts(), &issuer).await.run()),
+            tokio::spawn(self.station(Identity, &keeper).await.run()),
         ];
         self.workers = Some((process, tasks));
     }
@@ -273,6 +275,7 @@ impl Shop {
             self.drain_one(Adjustments, &process).await;
             self.drain_one(Depletion, &process).await;
             self.drain_one(receipts(), &process).await;
+            self.drain_one(Identity, &process).await;
         }
         self.until("nothing is pending", async || self.pending().await == 0).await;
     }
@@ -421,12 +424,11 @@ async fn open_edge(
     server: &nats::Server,
     options: &ShopOptions,
 ) -> Edge {
-    let key = folder.path().join("tokens.pub");
-    std::fs::write(&key, hex::encode(token_key().verifying_key().to_bytes()))
-        .expect("there is room for temporary files");
+    let key = folder.path().join("tokens.ed25519");
+    std::fs::write(&key, hex::encode(token_key().to_bytes())).expect("there is room for temporary files");
     let file = folder.path().join("edge.toml");
     let usual = format!(
-        "[bus]\nurl = '{}'\npassword = '{PASSWORD}'\npartitions = {}\n[database]\nurl = '{}'\n[tokens]\npublic_key_file = '{}'\n",
+        "[bus]\nurl = '{}'\npassword = '{PASSWORD}'\npartitions = {}\n[database]\nurl = '{}'\n[tokens]\nkey_file = '{}'\n",
         server.url(),
         options.partitions,
         database.url("edge"),

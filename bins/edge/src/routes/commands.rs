@@ -3,8 +3,12 @@
 use axum::{Json, extract::State};
 use serde::Serialize;
 use serde_json::Value;
-use tillstream_contract::{Envelope, Outcome, Refusal, sale, stock};
-use tillstream_domain::time::Timestamp;
+use tillstream_bus::subject::context;
+use tillstream_contract::{Envelope, Outcome, Refusal, identity, sale, stock};
+use tillstream_domain::{
+    identity::{Need, Permission, Place},
+    time::Timestamp,
+};
 use tillstream_store::inbox;
 use tracing::error;
 use utoipa::ToSchema;
@@ -51,7 +55,7 @@ pub(crate) enum Status {
     Rejected,
 }
 
-/// What became of a command. 404 until it is decided.
+/// What became of a command. 404 until it is decided. Commands of others are shown to who has `audit.read`.
 #[utoipa::path(
     get,
     operation_id = "show_command",
@@ -68,7 +72,9 @@ pub(crate) enum Status {
 pub(crate) async fn show(State(edge): State<Edge>, caller: Caller, Id(id): Id<Uuid>) -> Result<Json<Command>, Problem> {
     let merchant = caller.merchant();
     let entry = edge.read(merchant, async |conn| inbox::find(conn, merchant, id).await).await?;
-    let entry = entry.ok_or(Problem::NotYet("outcome of a command"))?;
+    let own = |entry: &inbox::Entry| entry.actor == caller.actor().to_string();
+    let may_see = caller.may(Need::new(Permission::ReadAudit, Place::Merchant)).is_ok();
+    let entry = entry.filter(|entry| may_see || own(entry)).ok_or(Problem::NotYet("outcome of a command"))?;
     let (status, result, refusal) = match entry.outcome {
         Outcome::Accepted(events) => (Status::Done, events.first().map(result).transpose()?, None),
         Outcome::Rejected(refusal) => (Status::Rejected, None, Some(refusal)),
@@ -79,16 +85,15 @@ pub(crate) async fn show(State(edge): State<Edge>, caller: Caller, Id(id): Id<Uu
 
 /// What the command brought about, as the route that takes it would have answered.
 fn result(event: &Envelope) -> Result<Value, Problem> {
-    let json = match event.open::<sale::Event>() {
-        Ok(sale::Event::Recorded(recorded)) => serde_json::to_value(recorded.sale),
-        Err(_) => match event.open::<stock::Event>() {
-            Ok(stock::Event::Moved(moved)) => serde_json::to_value(moved),
-            Err(failure) => {
-                error!(error = %failure, id = %event.id, "a stored event cannot be read");
-                return Err(Problem::Internal);
-            }
-        },
+    let json = match context(&event.kind) {
+        "sale" => event.open().map(|sale::Event::Recorded(recorded)| serde_json::to_value(recorded.sale)),
+        "stock" => event.open().map(|stock::Event::Moved(moved)| serde_json::to_value(moved)),
+        _ => event.open().map(|identity::Event::UserChanged(changed)| serde_json::to_value(changed)),
     };
+    let json = json.map_err(|failure| {
+        error!(error = %failure, id = %event.id, "a stored event cannot be read");
+        Problem::Internal
+    })?;
     json.map_err(|failure| {
         error!(error = %failure, id = %event.id, "a stored event cannot be shown");
         Problem::Internal

@@ -13,8 +13,13 @@ use axum::{
 use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::Value;
-use tillstream_contract::{Envelope, Message, receipt, sale, stock};
-use tillstream_domain::{id::MerchantId, time::Timestamp};
+use tillstream_bus::subject::context;
+use tillstream_contract::{Envelope, identity, receipt, sale, stock};
+use tillstream_domain::{
+    id::{MerchantId, StoreId},
+    identity::{Need, Permission, Place, Reach},
+    time::Timestamp,
+};
 use tracing::warn;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -43,7 +48,8 @@ pub(crate) struct LiveEvent {
     data: Value,
 }
 
-/// The merchant's events as they happen (Server-Sent Events): `sale.recorded.v1`, `stock.moved.v1`, `receipt.issued.v1`.
+/// The merchant's events as they happen (Server-Sent Events): `sale.recorded.v1`, `stock.moved.v1`, `receipt.issued.v1` of the
+/// stores that the caller may see, and `identity.…` for who has `users.read` in all.
 ///
 /// A client that comes back with `Last-Event-ID` gets what it has missed first. When that is no longer kept, it gets an
 /// event `gap` first and must read afresh what it shows. An event may come twice after a failure; its `id` in the data is
@@ -64,30 +70,52 @@ pub(crate) struct LiveEvent {
 pub(crate) async fn follow(State(edge): State<Edge>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
     let last =
         headers.get("last-event-id").map(|value| value.to_str().unwrap_or("").parse::<Position>()).transpose()?;
+    let reach = caller.reach(Permission::ReadEvents)?;
+    let sees_people = caller.may(Need::new(Permission::ReadUsers, Place::Merchant)).is_ok();
     let events = edge.0.hub.follow(caller.merchant(), last).await?;
-    let events = events.filter_map(|followed| std::future::ready(shown(followed))).map(Ok::<_, Infallible>);
+    let events = events
+        .filter_map(move |followed| std::future::ready(shown(followed, &reach, sees_people)))
+        .map(Ok::<_, Infallible>);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
 }
 
-fn shown(followed: Followed) -> Option<Event> {
+/// The event as the client sees it, if it is of a store that they may see.
+fn shown(followed: Followed, reach: &Reach, sees_people: bool) -> Option<Event> {
     let (position, envelope) = match followed {
         Followed::Event(position, envelope) => (position, envelope),
         Followed::Gap => return Some(Event::default().event("gap").data("events were missed that are no longer kept")),
     };
-    let Some(data) = data(&envelope) else {
+    let Some((store, data)) = data(&envelope) else {
         warn!(kind = envelope.kind, id = %envelope.id, "an event of a kind unknown here is left out");
         return None;
     };
+    if !store.map_or(sees_people, |store| reach.contains(store)) {
+        return None;
+    }
     let Envelope { id, kind, merchant, at, .. } = *envelope;
     let event = Event::default().id(position.to_string()).event(&kind);
     event.json_data(LiveEvent { id, kind, merchant, at, data }).ok()
 }
 
-fn data(envelope: &Envelope) -> Option<Value> {
-    fn open<M: Message>(envelope: &Envelope, json: impl Fn(M) -> serde_json::Result<Value>) -> Option<Value> {
-        envelope.open().ok().and_then(|event| json(event).ok())
-    }
-    open(envelope, |sale::Event::Recorded(recorded)| serde_json::to_value(recorded))
-        .or_else(|| open(envelope, |receipt::Event::Issued(issued)| serde_json::to_value(issued)))
-        .or_else(|| open(envelope, |stock::Event::Moved(moved)| serde_json::to_value(moved)))
+/// What the event says, and of which store it is; those of no store are about people.
+fn data(envelope: &Envelope) -> Option<(Option<StoreId>, Value)> {
+    let (store, json) = match context(&envelope.kind) {
+        "sale" => {
+            let sale::Event::Recorded(recorded) = envelope.open().ok()?;
+            (Some(recorded.sale.store.id), serde_json::to_value(recorded))
+        }
+        "receipt" => {
+            let receipt::Event::Issued(issued) = envelope.open().ok()?;
+            (Some(issued.store), serde_json::to_value(issued))
+        }
+        "stock" => {
+            let stock::Event::Moved(moved) = envelope.open().ok()?;
+            (Some(moved.store), serde_json::to_value(moved))
+        }
+        _ => {
+            let identity::Event::UserChanged(changed) = envelope.open().ok()?;
+            (None, serde_json::to_value(changed))
+        }
+    };
+    Some((store, json.ok()?))
 }

@@ -2,7 +2,13 @@
 
 use axum::{Json, extract::State};
 use serde::Serialize;
-use tillstream_domain::{id::ProductId, money::Amount, sale, tax::Rate};
+use tillstream_domain::{
+    id::ProductId,
+    identity::{Need, Permission, Place},
+    money::Amount,
+    sale,
+    tax::Rate,
+};
 use tillstream_store::catalog;
 use utoipa::ToSchema;
 
@@ -50,6 +56,7 @@ pub(crate) async fn list(
     caller: Caller,
     Params(page): Params<PageQuery>,
 ) -> Result<Json<Page<Product>>, Problem> {
+    caller.may(Need::new(Permission::ReadCatalogue, Place::Anywhere))?;
     let merchant = caller.merchant();
     let limit = page.limit()?;
     let rows =

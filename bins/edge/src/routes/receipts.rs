@@ -9,6 +9,7 @@ use axum::{
 use tillstream_contract::receipt::Receipt;
 use tillstream_domain::{
     id::SaleId,
+    identity::Permission,
     receipt::{Content, WIDTH, text},
 };
 use tillstream_store::{receipt, sale};
@@ -42,16 +43,14 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let merchant = caller.merchant();
-    let (receipt, sold) = edge
+    let reach = caller.reach(Permission::ReadSales)?;
+    let (sale, receipt) = edge
         .read(merchant, async |conn| {
-            let receipt = receipt::find(conn, merchant, id).await?;
-            let sold = receipt.is_some() || sale::find(conn, merchant, id).await?.is_some();
-            Ok((receipt, sold))
+            Ok((sale::find(conn, merchant, id).await?, receipt::find(conn, merchant, id).await?))
         })
         .await?;
-    let Some(receipt) = receipt else {
-        return Err(if sold { Problem::NotYet("receipt") } else { Problem::NotFound("sale") });
-    };
+    sale.filter(|sale| reach.contains(sale.store)).ok_or(Problem::NotFound("sale"))?;
+    let receipt = receipt.ok_or(Problem::NotYet("receipt"))?;
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
     if !accept.contains("text/plain") {
         return Ok(Json(receipt).into_response());

@@ -3,7 +3,11 @@
 use axum::{Json, extract::State};
 use serde::Serialize;
 use tillstream_contract::sale::Store;
-use tillstream_domain::{id::RegisterId, sale};
+use tillstream_domain::{
+    id::RegisterId,
+    identity::{Need, Permission, Place},
+    sale,
+};
 use tillstream_store::catalog;
 use utoipa::ToSchema;
 
@@ -38,6 +42,7 @@ pub(crate) struct Register {
     ),
 )]
 pub(crate) async fn list(State(edge): State<Edge>, caller: Caller) -> Result<Json<Page<Register>>, Problem> {
+    caller.may(Need::new(Permission::ReadCatalogue, Place::Anywhere))?;
     let merchant = caller.merchant();
     let rows = edge.read(merchant, async |conn| catalog::registers_of(conn, merchant).await).await?;
     Ok(Json(Page { items: rows.into_iter().map(Register::from).collect(), next: None }))

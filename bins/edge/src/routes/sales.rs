@@ -10,8 +10,11 @@ use tillstream_contract::{
     Message,
     sale::{Command, Event, NewSale, Sale},
 };
-use tillstream_domain::id::{SaleId, StoreId};
-use tillstream_domain::time::Timestamp;
+use tillstream_domain::{
+    id::{SaleId, StoreId},
+    identity::{Need, Permission, Place},
+    time::Timestamp,
+};
 use tillstream_store::{catalog, sale};
 use tracing::error;
 use utoipa::IntoParams;
@@ -97,8 +100,10 @@ pub(crate) async fn submit(
 )]
 pub(crate) async fn show(State(edge): State<Edge>, caller: Caller, Id(id): Id<SaleId>) -> Result<Response, Problem> {
     let merchant = caller.merchant();
+    let reach = caller.reach(Permission::ReadSales)?;
     let found = edge.read(merchant, async |conn| sale::find(conn, merchant, id).await).await?;
-    found.map(document).ok_or(Problem::NotFound("sale"))
+    let found = found.filter(|sale| reach.contains(sale.store));
+    found.map(|sale| document(sale.document)).ok_or(Problem::NotFound("sale"))
 }
 
 /// Which sales.
@@ -131,6 +136,10 @@ pub(crate) async fn list(
     Params(page): Params<PageQuery>,
 ) -> Result<Response, Problem> {
     let merchant = caller.merchant();
+    if let Some(store) = store {
+        caller.may(Need::new(Permission::ReadSales, Place::Store(store)))?;
+    }
+    let reach = caller.reach(Permission::ReadSales)?;
     let limit = page.limit()?;
     let before = page.after.as_deref().map(cursor).transpose()?;
     let rows = edge
@@ -140,7 +149,7 @@ pub(crate) async fn list(
             {
                 return Ok(None);
             }
-            sale::page(conn, merchant, store, before, limit + 1).await.map(Some)
+            sale::page(conn, merchant, store, reach.stores(), before, limit + 1).await.map(Some)
         })
         .await?
         .ok_or(Problem::NotFound("store"))?;

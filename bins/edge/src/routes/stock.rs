@@ -13,6 +13,7 @@ use tillstream_contract::{
 };
 use tillstream_domain::{
     id::{ProductId, StoreId},
+    identity::{Need, Permission, Place},
     stock::Level as OnHand,
 };
 use tillstream_store::{catalog, stock};
@@ -76,6 +77,7 @@ pub(crate) async fn levels(
     Params(page): Params<PageQuery>,
 ) -> Result<Json<Page<Level>>, Problem> {
     let merchant = caller.merchant();
+    caller.may(Need::new(Permission::ReadStock, Place::Store(store)))?;
     let limit = page.limit()?;
     let rows = edge
         .read(merchant, async |conn| {

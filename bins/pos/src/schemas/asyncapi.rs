@@ -197,8 +197,11 @@ mod tests {
             "edge.receive.events.receipt",
             "edge.receive.events.sale",
             "edge.receive.events.stock",
+            "edge.send.commands.identity",
             "edge.send.commands.sale",
             "edge.send.commands.stock",
+            "identity.receive.commands.identity",
+            "identity.send.events.identity",
             "receipts.receive.events.sale",
             "receipts.send.answers",
             "receipts.send.dead-letters",
@@ -211,7 +214,7 @@ mod tests {
         ] {
             assert!(operations.iter().any(|name| name == expected), "{expected} is not among {operations:?}");
         }
-        assert_eq!(operations.len(), 19, "{operations:?}");
+        assert_eq!(operations.len(), 25, "{operations:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | `nats-<role>` | the password of a role on NATS, hexadecimal |
 //! | `postgres-<role>` | the password of a role in PostgreSQL, hexadecimal; `owner` is the role that migrates |
 //! | `receipts.ed25519`, `tokens.ed25519` | the keys that sign receipts and tokens: 32 bytes, hexadecimal |
+//! | `pins.pepper` | what every PIN is hashed with: 32 bytes, hexadecimal |
 //! | `receipts.pub`, `tokens.pub` | their public halves, made from them |
 //! | `nats-authorization.conf` | who may do what on NATS, made from the passwords and the number of partitions |
 
@@ -32,6 +33,8 @@ use crate::folder::write_private;
 pub(crate) const SUPERUSER: &str = "postgres";
 /// The password of the role that migrates.
 const OWNER: &str = "postgres-owner";
+/// What every PIN is hashed with: who has the database alone cannot try all PINs.
+pub(crate) const PEPPER: &str = "pins.pepper";
 /// What the two keys sign; their files are these with `.ed25519` and `.pub`.
 const KEYS: [&str; 2] = ["receipts", "tokens"];
 /// Who may do what on NATS.
@@ -54,7 +57,8 @@ impl Secrets {
         let mut made = Vec::new();
         for name in names().filter(|name| !dir.join(name).exists()) {
             let text = match name.strip_suffix(".ed25519") {
-                None => Password::random()?.reveal().to_owned(),
+                None if name != PEPPER => Password::random()?.reveal().to_owned(),
+                None => format!("{}{}", Password::random()?.reveal(), Password::random()?.reveal()),
                 Some(signer) => {
                     let public = dir.join(format!("{signer}.pub"));
                     if public.exists() {
@@ -77,7 +81,7 @@ impl Secrets {
 
     /// Reads the passwords of a folder; all must be there.
     pub(crate) fn read(dir: &Path) -> anyhow::Result<Self> {
-        let names = names().filter(|name| !name.ends_with(".ed25519"));
+        let names = names().filter(|name| !name.ends_with(".ed25519") && name != PEPPER);
         let passwords = names.map(|name| Ok((name.clone(), password(dir, &name)?)));
         Ok(Self { dir: dir.to_owned(), passwords: passwords.collect::<anyhow::Result<_>>()? })
     }
@@ -107,7 +111,8 @@ impl Secrets {
 fn names() -> impl Iterator<Item = String> {
     let nats = access::ROLES.into_iter().map(nats_file);
     let postgres = role::ROLES.into_iter().map(postgres_file).chain([OWNER.to_owned()]);
-    nats.chain(postgres).chain(KEYS.into_iter().map(|signer| format!("{signer}.ed25519")))
+    let keys = KEYS.into_iter().map(|signer| format!("{signer}.ed25519"));
+    nats.chain(postgres).chain(keys).chain([PEPPER.to_owned()])
 }
 
 fn nats_file(role: &str) -> String {
@@ -166,7 +171,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("secrets");
         let (first, made) = Secrets::keep(&dir).unwrap();
-        assert_eq!(made.len(), 12, "{made:?}");
+        assert_eq!(made.len(), 15, "{made:?}");
         let (again, made) = Secrets::keep(&dir).unwrap();
         assert_eq!((made, again.nats("edge")), (vec![], first.nats("edge")));
         assert_ne!(first.nats("edge"), first.nats("sales"));

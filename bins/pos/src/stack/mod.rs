@@ -83,12 +83,8 @@ impl Stack {
         let secrets = secrets_of(&folder)?;
         let ports = settings::Ports::choose(&options)?;
         let servers = Servers::new(&options, &folder, &secrets, &ports)?;
-        let token = token::mint(
-            &folder.secrets().join("tokens.ed25519"),
-            crate::demo::Owner::Cafe.merchant(),
-            "demo",
-            token::MONTH,
-        )?;
+        let token =
+            token::mint(&folder.secrets().join("tokens.ed25519"), crate::demo::Owner::Cafe.merchant(), token::MONTH)?;
         let changed = watch::Sender::new(0);
         Ok(Self { options, folder, secrets, servers, ports, token, children: BTreeMap::new(), changed, _lock: lock })
     }

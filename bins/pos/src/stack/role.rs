@@ -15,20 +15,30 @@ pub enum Role {
     StockWorker,
     /// Issues receipts.
     ReceiptsWorker,
+    /// Keeps merchants, users and keys.
+    IdentityWorker,
     /// Answers HTTP.
     Edge,
 }
 
 impl Role {
     /// All, in the order in which they are started.
-    pub const ALL: [Self; 6] =
-        [Self::Postgres, Self::Nats, Self::SalesWorker, Self::StockWorker, Self::ReceiptsWorker, Self::Edge];
+    pub const ALL: [Self; 7] = [
+        Self::Postgres,
+        Self::Nats,
+        Self::SalesWorker,
+        Self::StockWorker,
+        Self::ReceiptsWorker,
+        Self::IdentityWorker,
+        Self::Edge,
+    ];
     /// What others have written.
     pub const SERVERS: [Self; 2] = [Self::Postgres, Self::Nats];
     /// Our own.
-    pub const PARTS: [Self; 4] = [Self::SalesWorker, Self::StockWorker, Self::ReceiptsWorker, Self::Edge];
+    pub const PARTS: [Self; 5] =
+        [Self::SalesWorker, Self::StockWorker, Self::ReceiptsWorker, Self::IdentityWorker, Self::Edge];
     /// The workers.
-    pub const WORKERS: [Self; 3] = [Self::SalesWorker, Self::StockWorker, Self::ReceiptsWorker];
+    pub const WORKERS: [Self; 4] = [Self::SalesWorker, Self::StockWorker, Self::ReceiptsWorker, Self::IdentityWorker];
 
     /// Its name: of the process, in logs and in `up.json`.
     #[must_use]
@@ -39,6 +49,7 @@ impl Role {
             Self::SalesWorker => "sales-worker",
             Self::StockWorker => "stock-worker",
             Self::ReceiptsWorker => "receipts-worker",
+            Self::IdentityWorker => "identity-worker",
             Self::Edge => "edge",
         }
     }
@@ -50,6 +61,7 @@ impl Role {
             Self::SalesWorker => Some("sales"),
             Self::StockWorker => Some("stock"),
             Self::ReceiptsWorker => Some("receipts"),
+            Self::IdentityWorker => Some("identity"),
             Self::Edge => Some("edge"),
         }
     }

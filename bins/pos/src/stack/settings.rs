@@ -24,7 +24,7 @@ pub(crate) struct Ports {
     pub(crate) nats: u16,
     pub(crate) nats_monitor: u16,
     edge: SocketAddr,
-    workers: [u16; 3],
+    workers: [u16; 4],
 }
 
 impl Ports {
@@ -42,9 +42,9 @@ impl Ports {
         };
         // Held until all are chosen, so that no two are the same.
         let any = || free_listener().context("find a free port on 127.0.0.1");
-        let held = [any()?, any()?, any()?, any()?, any()?, any()?];
+        let held = [any()?, any()?, any()?, any()?, any()?, any()?, any()?];
         let port = |index: usize| held[index].local_addr().map(|address| address.port());
-        let workers = [port(3)?, port(4)?, port(5)?];
+        let workers = [port(3)?, port(4)?, port(5)?, port(6)?];
         Ok(Self { postgres: port(0)?, nats: port(1)?, nats_monitor: port(2)?, edge, workers })
     }
 
@@ -66,6 +66,7 @@ impl Ports {
             Role::SalesWorker => self.workers[0],
             Role::StockWorker => self.workers[1],
             Role::ReceiptsWorker => self.workers[2],
+            Role::IdentityWorker => self.workers[3],
         };
         format!("http://127.0.0.1:{port}")
     }
@@ -95,7 +96,7 @@ impl Stack {
         let mut settings = Table::new();
         if role == Role::Edge {
             settings.insert("listen".to_owned(), self.ports.edge.to_string().into());
-            settings.insert("tokens".to_owned(), self.key_setting("public_key_file", "tokens.pub"));
+            settings.insert("tokens".to_owned(), self.key_setting("key_file", "tokens.ed25519"));
             // All tills of one machine have one address, and as many may be tried out as there may be connections.
             let http =
                 table([("max_connections", CONNECTIONS.into()), ("max_connections_per_address", CONNECTIONS.into())]);

@@ -250,7 +250,7 @@ fn open(
     closing: &watch::Sender<Option<Instant>>,
 ) -> anyhow::Result<JoinSet<Memory>> {
     let key = stack.keys().join("tokens.ed25519");
-    let bearer = token::mint(&key, Owner::NextDoor.merchant(), "torture", token::MONTH)?;
+    let bearer = token::mint(&key, Owner::NextDoor.merchant(), token::MONTH)?;
     let cafe = (Arc::new(cafe.clone()), Target::new(&stack.url(), Some(stack.token()))?);
     let next_door = (Arc::new(next_door.clone()), Target::new(&stack.url(), Some(&bearer))?);
     let mut tills = JoinSet::new();

@@ -46,7 +46,7 @@ fn part(role: &str, secrets: &Path, listen: u16, nats: u16) -> Command {
     match role {
         "edge" => {
             part.env("TILLSTREAM__LISTEN", "127.0.0.1:0");
-            part.env("TILLSTREAM__TOKENS__PUBLIC_KEY_FILE", secrets.join("tokens.pub"));
+            part.env("TILLSTREAM__TOKENS__KEY_FILE", secrets.join("tokens.ed25519"));
         }
         "receipts-worker" => {
             part.env("TILLSTREAM__SIGNING__KEY_FILE", secrets.join("receipts.ed25519"));
@@ -74,7 +74,7 @@ fn a_part_without_its_secrets_ends_and_says_why() {
     let (_temp, secrets) = secrets();
     for (role, secret) in [
         ("edge", "nats-edge"),
-        ("edge", "tokens.pub"),
+        ("edge", "tokens.ed25519"),
         ("sales-worker", "postgres-sales"),
         ("stock-worker", "nats-stock"),
         ("receipts-worker", "receipts.ed25519"),

@@ -14,8 +14,8 @@ use crate::shop::{Running, Shop};
 /// How the list comes to be.
 const WRITE: &str = "cargo test -p tillstream-pos --test it -- --ignored write_the_list_of_metrics";
 
-const WORKERS: [&str; 3] = ["sales-worker", "stock-worker", "receipts-worker"];
-const ALL: [&str; 4] = ["edge", "sales-worker", "stock-worker", "receipts-worker"];
+const WORKERS: [&str; 4] = ["sales-worker", "stock-worker", "receipts-worker", "identity-worker"];
+const ALL: [&str; 5] = ["edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker"];
 
 /// Who exposes what; a histogram by its three series.
 fn promised() -> BTreeMap<&'static str, BTreeSet<String>> {

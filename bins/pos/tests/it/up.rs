@@ -31,7 +31,7 @@ fn the_printed_lines_work_and_nothing_is_left_running() {
     let shop = Shop::new();
     let running = shop.up();
     let known = running.known();
-    assert_eq!(known.pids.len(), 7, "{:?}", known.pids);
+    assert_eq!(known.pids.len(), 8, "{:?}", known.pids);
     assert_eq!(known.pids["pos"], running.pid());
     sell(&running);
     until_on_hand(&running, "999998");

@@ -26,6 +26,8 @@ fn cause(id: u128) -> Envelope {
         kind: "test.command.v1".to_owned(),
         merchant: MerchantId::new(Uuid::from_u128(1)),
         actor: "till-1".to_owned(),
+        till: None,
+        approval: None,
         fingerprint: Some(ByteArray::new([9; 32])),
         at: at(0),
         origin: None,

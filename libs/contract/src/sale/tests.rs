@@ -131,6 +131,8 @@ fn a_submission_has_id_and_time_of_its_envelope() {
         kind: command.kind().to_owned(),
         merchant: MerchantId::new(Uuid::from_u128(1)),
         actor: "till-1".to_owned(),
+        till: None,
+        approval: None,
         fingerprint: None,
         at,
         origin: None,

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use tillstream_contract::{
-    Answers, Batch, Envelope, Message, Outcome, dead::DeadLetter, receipt, sale, schema::Published, stock,
+    Answers, Batch, Envelope, Message, Outcome, dead::DeadLetter, identity, receipt, sale, schema::Published, stock,
 };
 
 /// What there are samples of.
@@ -32,6 +32,8 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<stock::Command, stock::NewAdjustment>("stock.adjust.v1"),
         body::<stock::Event, stock::Moved>("stock.moved.v1"),
         body::<receipt::Event, receipt::Issued>("receipt.issued.v1"),
+        body::<identity::Command, identity::NewUser>("identity.add_user.v1"),
+        body::<identity::Event, identity::Changed>("identity.user_changed.v1"),
         frame::<Envelope>("envelope", |_, bytes| {
             rmp_serde::to_vec_named(&rmp_serde::from_slice::<Envelope>(bytes).unwrap()).unwrap()
         }),

@@ -4,8 +4,8 @@ use std::{collections::HashMap, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
 use tillstream_bus::publish::MAX_ENVELOPE_BYTES;
-use tillstream_contract::{Answer, Envelope, Outcome, Reply, Verdict};
-use tillstream_store::{Error, Fault, inbox};
+use tillstream_contract::{Answer, Envelope, Outcome, Refusal, Reply, Verdict};
+use tillstream_store::{Error, Fault, PgConnection, identity, inbox};
 use tracing::warn;
 
 use super::{Interrupted, Item, Pause, Station, Worker, traced::Traced};
@@ -77,9 +77,16 @@ impl<W: Worker> Station<W> {
         if !order.is_empty() {
             let now = self.process.clock.now();
             let traced = Traced::begin(&self.process.tracing, W::NAME, &order);
-            let mut state = self.worker.load(&mut tx, &order).await?;
-            let mut outcomes: Vec<Outcome> =
-                order.iter().map(|item| self.worker.decide(&mut state, item, now)).collect();
+            let mut refused = Self::refuse(&mut tx, &order).await?;
+            let permitted: Vec<_> = order.iter().copied().filter(|item| !refused.contains_key(&item.key)).collect();
+            let mut state = self.worker.load(&mut tx, &permitted).await?;
+            let mut outcomes: Vec<Outcome> = order
+                .iter()
+                .map(|item| match refused.remove(&item.key) {
+                    Some(refusal) => Outcome::Rejected(refusal),
+                    None => self.worker.decide(&mut state, item, now),
+                })
+                .collect();
             traced.stamp(&mut outcomes);
             if let Some(event) =
                 outcomes.iter().flat_map(Outcome::events).find(|event| event.size_bytes() > MAX_ENVELOPE_BYTES)
@@ -111,6 +118,22 @@ impl<W: Worker> Station<W> {
         }
         self.stats.count(W::NAME, "repeated", repeated as u64);
         Ok(self.follow(items, &known))
+    }
+
+    /// Those whose sender may not ask for that. The edge has checked it too, by what it knew; this is what counts.
+    async fn refuse(
+        conn: &mut PgConnection,
+        items: &[&Item<W::Message>],
+    ) -> Result<HashMap<inbox::Key, Refusal>, Error> {
+        let needs: Vec<_> = items.iter().filter_map(|item| Some((*item, W::need(&item.message)?))).collect();
+        let parties = needs.iter().flat_map(|(item, _)| identity::parties(&item.envelope)).collect();
+        let held = identity::rights(conn, &parties).await?;
+        let refused = needs.into_iter().filter_map(|(item, need)| {
+            let rejection = identity::judge(&held, &item.envelope, need).err()?;
+            warn!(id = %item.envelope.id, actor = item.envelope.actor, kind = item.envelope.kind, "forbidden; refusing");
+            Some((item.key, Refusal::from(rejection)))
+        });
+        Ok(refused.collect())
     }
 
     /// The events to publish and the answers to send, for messages that now all have an outcome. What was seen before is

@@ -18,7 +18,7 @@ use tillstream_bus::{
     subject::Class,
 };
 use tillstream_contract::{Envelope, Message, Outcome, Stage, dead::DeadLetter};
-use tillstream_domain::time::Timestamp;
+use tillstream_domain::{identity::Need, time::Timestamp};
 use tillstream_store::{Error, PgConnection, PgPool, inbox};
 use tokio::time::{Instant, interval, sleep, timeout};
 use tracing::{info, warn};
@@ -64,6 +64,10 @@ pub trait Worker: Send + Sync + 'static {
     type Message: Message;
     /// What a decision needs to know, and what decisions change.
     type State: Send;
+
+    /// What whoever sends a message needs; none for events, which follow from what was allowed. The loop checks it before
+    /// [`Worker::decide`], against what the database says.
+    fn need(message: &Self::Message) -> Option<Need>;
 
     /// Loads what deciding on `batch` needs, and locks what it may change, in key order.
     fn load(

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use tillstream_contract::token::{self, Claims};
+use tillstream_contract::token::{self, Access};
 use tillstream_testkit::{Answer, NEXT_DOOR, SHOP, Shop, ShopOptions};
 
 /// Sends a basket changed by `change`, and expects the refusal `code` at `pointer` and no trace in the books.
@@ -113,7 +113,7 @@ async fn broken_requests_get_their_status() {
 async fn only_our_tokens_are_taken() {
     let shop = Shop::open().await;
     let now = shop.clock.now().micros() / 1_000_000;
-    let claims = |exp| Claims::new("till-1", SHOP.merchant(), exp);
+    let claims = Access::operator(SHOP.merchant(), now);
     let stranger = ed25519_dalek::SigningKey::from_bytes(&[8; 32]);
     let good = shop.token(SHOP);
     let (body, signature) = good.rsplit_once('.').unwrap();
@@ -123,7 +123,7 @@ async fn only_our_tokens_are_taken() {
         "Bearer x".to_owned(),
         format!("Basic {good}"),
         format!("Bearer {body}.{}", signature.chars().rev().collect::<String>()),
-        format!("Bearer {}", token::sign(&claims(now + 60), &stranger)),
+        format!("Bearer {}", token::sign(&claims, now + 60, &stranger)),
     ];
     for header in bad {
         let answer = shop.anonymous("GET", "/v1/sales").header("authorization", &header).send().await;

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use futures_util::StreamExt;
 use tillstream_bus::{subject::Class, topology::Limits};
 use tillstream_contract::{Batch, Outcome, Stage, sale::Command};
-use tillstream_domain::time::Timestamp;
+use tillstream_domain::{identity::Need, time::Timestamp};
 use tillstream_runtime::{Item, Worker};
 use tillstream_sales_worker::{Sales, State};
 use tillstream_store::{Error, PgConnection};
@@ -76,6 +76,10 @@ impl Worker for Explosive {
     const STAGE: Option<&'static str> = Sales::STAGE;
     type Message = Command;
     type State = State;
+
+    fn need(command: &Command) -> Option<Need> {
+        Sales::need(command)
+    }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         Sales.load(conn, batch).await

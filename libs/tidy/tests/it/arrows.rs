@@ -10,6 +10,7 @@ const ALL: &[&str] = &[
     "edge",
     "sales-worker",
     "stock-worker",
+    "identity-worker",
     "receipts-worker",
     "pos",
     "servers",
@@ -21,7 +22,7 @@ const ALL: &[&str] = &[
 ];
 
 /// Each crate, and the crates of ours that it may use. What only tests use may be `testkit` besides.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("contract", &["domain"]),
     ("store", WIRE),
@@ -30,6 +31,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("edge", WORK),
     ("sales-worker", WORK),
     ("stock-worker", WORK),
+    ("identity-worker", WORK),
     ("receipts-worker", WORK),
     ("servers", &[]),
     ("pos", ALL),

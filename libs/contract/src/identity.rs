@@ -1,0 +1,48 @@
+//! Who belongs to a merchant, on the wire.
+//!
+//! Events name users by their ids alone, so that nothing about a person lasts in what is kept for ever.
+
+mod user;
+
+use serde::{Deserialize, Serialize};
+use tillstream_domain::identity::{Need, Permission, Place};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+pub use user::NewUser;
+
+use crate::envelope::messages;
+
+messages! {
+    /// What the identity worker is told to do.
+    Command {
+        /// Add a user.
+        AddUser(NewUser) = "identity.add_user.v1",
+    }
+}
+
+messages! {
+    /// What the identity worker reports.
+    Event {
+        /// A user was added or changed.
+        UserChanged(Changed) = "identity.user_changed.v1",
+    }
+}
+
+/// Something was added or changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Changed {
+    /// What: the id of the command that added it.
+    pub id: Uuid,
+    /// Counts its changes from 1.
+    pub version: u32,
+}
+
+impl crate::Command for Command {
+    fn need(&self) -> Need {
+        match self {
+            // Whether the grants are theirs to give is for the worker to decide.
+            Self::AddUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
+        }
+    }
+}

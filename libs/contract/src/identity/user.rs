@@ -1,0 +1,49 @@
+//! Users on the wire.
+
+use serde::{Deserialize, Serialize};
+use tillstream_domain::{
+    id::UserId,
+    identity::{Email, Grant, PersonName, SecretHash, User},
+};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A user to add. Their id is the command's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewUser {
+    /// What people call them: 1 to 120 characters.
+    #[schema(value_type = String, max_length = 120)]
+    pub name: PersonName,
+    /// With which they sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 254)]
+    pub email: Option<Email>,
+    /// The argon2id hash of their password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    pub password: Option<SecretHash>,
+    /// The argon2id hash of their PIN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    pub pin: Option<SecretHash>,
+    /// What they are, at most 32 grants.
+    #[schema(max_items = 32)]
+    pub grants: Vec<Grant>,
+}
+
+impl NewUser {
+    /// The user, before it is decided whether they may be added.
+    #[must_use]
+    pub fn user(&self, id: Uuid) -> User {
+        User {
+            id: UserId::new(id),
+            name: Some(self.name.clone()),
+            email: self.email.clone(),
+            password: self.password.clone(),
+            pin: self.pin.clone(),
+            grants: self.grants.clone(),
+            version: 0,
+            ended_at: None,
+        }
+    }
+}

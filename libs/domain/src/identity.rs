@@ -1,0 +1,18 @@
+//! Who may do what.
+//!
+//! Every command and every read needs a [`Permission`] at a [`Place`]. People get permissions by [`Role`], in one store or
+//! in all of a merchant; the matrix of roles and permissions is in [`Role::permissions`] and nowhere else.
+
+mod actor;
+mod directory;
+mod permission;
+mod rights;
+mod role;
+mod user;
+
+pub use actor::Actor;
+pub use directory::{Directory, Kept};
+pub use permission::{Permission, Permissions};
+pub use rights::{Need, Place, Reach, Rights};
+pub use role::{Grant, MAX_GRANTS, Role};
+pub use user::{Email, PersonName, SecretHash, User};

@@ -1,0 +1,222 @@
+//! What somebody may, and where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Grant, Permission, Permissions};
+use crate::{
+    Rejection,
+    id::{RegisterId, StoreId},
+};
+
+/// Where something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the merchant as a whole.
+    Merchant,
+    /// In this store.
+    Store(StoreId),
+    /// At this register of this store. Who is bound to a till acts at their own alone.
+    Register(StoreId, RegisterId),
+    /// Wherever one may: for what all stores share.
+    Anywhere,
+}
+
+/// What a command or a read needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What.
+    pub permission: Permission,
+    /// Where.
+    pub place: Place,
+}
+
+impl Need {
+    /// `permission` at `place`.
+    #[must_use]
+    pub const fn new(permission: Permission, place: Place) -> Self {
+        Self { permission, place }
+    }
+}
+
+/// In which stores somebody may do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// In all, and in those that will be.
+    All,
+    /// In these; none, if it is empty.
+    Stores(BTreeSet<StoreId>),
+}
+
+impl Reach {
+    /// Whether this store is among them.
+    #[must_use]
+    pub fn contains(&self, store: StoreId) -> bool {
+        self.stores().is_none_or(|stores| stores.contains(&store))
+    }
+
+    /// The stores, unless it is all.
+    #[must_use]
+    pub const fn stores(&self) -> Option<&BTreeSet<StoreId>> {
+        match self {
+            Self::All => None,
+            Self::Stores(stores) => Some(stores),
+        }
+    }
+}
+
+/// What somebody may, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    everywhere: Permissions,
+    stores: BTreeMap<StoreId, Permissions>,
+    register: Option<RegisterId>,
+}
+
+impl Rights {
+    /// What an enrolled till may by itself, in its store: sell (what it sold offline arrives when nobody is signed in), and
+    /// read what selling needs.
+    pub const TILL: Permissions =
+        Permissions::of(&[Permission::ReadCatalogue, Permission::Sell, Permission::ReadStock]);
+
+    /// The operator's: everything.
+    #[must_use]
+    pub fn operator() -> Self {
+        Self { everywhere: Permissions::EVERY, ..Self::default() }
+    }
+
+    /// Those that go with these roles.
+    #[must_use]
+    pub fn of_grants(grants: &[Grant]) -> Self {
+        let mut rights = Self::default();
+        for grant in grants {
+            rights.add(grant.role.permissions(), grant.store);
+        }
+        rights
+    }
+
+    /// Adds permissions in one store, or in all.
+    pub fn add(&mut self, permissions: Permissions, store: Option<StoreId>) {
+        let place = match store {
+            None => &mut self.everywhere,
+            Some(store) => self.stores.entry(store).or_default(),
+        };
+        *place = place.with(permissions);
+    }
+
+    /// The same, but at no other register than this.
+    #[must_use]
+    pub fn bound_to(self, register: RegisterId) -> Self {
+        Self { register: Some(register), ..self }
+    }
+
+    /// Whether that is allowed.
+    #[must_use]
+    pub fn may(&self, need: Need) -> bool {
+        let Need { permission, place } = need;
+        let in_store = |store| self.stores.get(store).is_some_and(|here| here.contains(permission));
+        self.everywhere.contains(permission)
+            && !matches!(place, Place::Register(_, at) if self.register.is_some_and(|own| own != at))
+            || match place {
+                Place::Merchant => false,
+                Place::Store(store) => in_store(&store),
+                Place::Register(store, at) => in_store(&store) && self.register.is_none_or(|own| own == at),
+                Place::Anywhere => self.stores.keys().any(in_store),
+            }
+    }
+
+    /// That it is allowed.
+    ///
+    /// # Errors
+    /// [`Rejection::Forbidden`] when it is not.
+    pub fn check(&self, need: Need) -> Result<(), Rejection> {
+        if self.may(need) { Ok(()) } else { Err(Rejection::Forbidden(need)) }
+    }
+
+    /// In which stores that is allowed.
+    #[must_use]
+    pub fn reach(&self, permission: Permission) -> Reach {
+        if self.everywhere.contains(permission) {
+            return Reach::All;
+        }
+        let stores = self.stores.iter().filter(|(_, here)| here.contains(permission));
+        Reach::Stores(stores.map(|(store, _)| *store).collect())
+    }
+
+    /// Whether they may change a user who has these grants, give them or take them away: each of them must be theirs to
+    /// govern.
+    #[must_use]
+    pub fn govern(&self, grants: &[Grant]) -> bool {
+        grants.iter().all(|grant| {
+            let place = match (grant.role.governed_by(), grant.store) {
+                (Permission::ManageMerchant, _) | (_, None) => Place::Merchant,
+                (_, Some(store)) => Place::Store(store),
+            };
+            self.may(Need::new(grant.role.governed_by(), place))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Role, *};
+    use crate::shop::{OTHER_REGISTER, OTHER_STORE, REGISTER, STORE};
+
+    fn need(permission: Permission, place: Place) -> Need {
+        Need::new(permission, place)
+    }
+
+    #[test]
+    fn a_role_in_one_store_is_none_in_another() {
+        let cashier = Rights::of_grants(&[Grant { role: Role::Cashier, store: Some(STORE) }]);
+        assert!(cashier.may(need(Permission::Sell, Place::Store(STORE))));
+        assert!(cashier.may(need(Permission::Sell, Place::Register(STORE, REGISTER))));
+        assert!(cashier.may(need(Permission::ReadCatalogue, Place::Anywhere)));
+        assert!(!cashier.may(need(Permission::Sell, Place::Store(OTHER_STORE))));
+        assert!(!cashier.may(need(Permission::Sell, Place::Merchant)));
+        assert!(!cashier.may(need(Permission::AdjustStock, Place::Store(STORE))));
+        assert_eq!(cashier.reach(Permission::ReadSales), Reach::Stores([STORE].into()));
+        assert_eq!(cashier.reach(Permission::ReadUsers), Reach::Stores(BTreeSet::new()));
+    }
+
+    #[test]
+    fn roles_add_up_and_count_everywhere_if_no_store_is_named() {
+        let both = [Grant { role: Role::Cashier, store: Some(STORE) }, Grant { role: Role::Auditor, store: None }];
+        let rights = Rights::of_grants(&both);
+        assert!(rights.may(need(Permission::ReadAudit, Place::Merchant)));
+        assert!(rights.may(need(Permission::ReadAudit, Place::Store(OTHER_STORE))));
+        assert!(!rights.may(need(Permission::Sell, Place::Store(OTHER_STORE))));
+        assert_eq!(rights.reach(Permission::ReadSales), Reach::All);
+    }
+
+    #[test]
+    fn who_is_bound_to_a_till_acts_at_it_alone() {
+        for grant in [Some(STORE), None] {
+            let rights = Rights::of_grants(&[Grant { role: Role::Cashier, store: grant }]).bound_to(REGISTER);
+            assert!(rights.may(need(Permission::Sell, Place::Register(STORE, REGISTER))));
+            assert!(!rights.may(need(Permission::Sell, Place::Register(STORE, OTHER_REGISTER))), "{grant:?}");
+            assert_eq!(
+                rights.check(need(Permission::Sell, Place::Register(STORE, OTHER_REGISTER))),
+                Err(Rejection::Forbidden(need(Permission::Sell, Place::Register(STORE, OTHER_REGISTER))))
+            );
+        }
+    }
+
+    #[test]
+    fn a_manager_governs_cashiers_of_their_store_and_nobody_else() {
+        let manager = Rights::of_grants(&[Grant { role: Role::Manager, store: Some(STORE) }]);
+        assert!(manager.govern(&[Grant { role: Role::Cashier, store: Some(STORE) }]));
+        for beyond in [
+            Grant { role: Role::Cashier, store: Some(OTHER_STORE) },
+            Grant { role: Role::Cashier, store: None },
+            Grant { role: Role::Manager, store: Some(STORE) },
+            Grant { role: Role::Owner, store: None },
+            Grant { role: Role::Auditor, store: Some(STORE) },
+        ] {
+            assert!(!manager.govern(&[beyond]), "{beyond:?}");
+        }
+        let owner = Rights::of_grants(&[Grant { role: Role::Owner, store: None }]);
+        assert!(Role::ALL.into_iter().all(|role| owner.govern(&[Grant { role, store: None }])));
+        let of_one_store = Rights::of_grants(&[Grant { role: Role::Owner, store: Some(STORE) }]);
+        assert!(!of_one_store.govern(&[Grant { role: Role::Manager, store: Some(STORE) }]));
+    }
+}

@@ -19,6 +19,7 @@ pub struct Config {
     pub(crate) tokens: TokenSettings,
     pub(crate) http: HttpSettings,
     pub(crate) tls: TlsSettings,
+    pub(crate) limits: LimitSettings,
     pub(crate) commands: CommandSettings,
     pub(crate) events: EventSettings,
     pub(crate) tracing: EdgeTracingSettings,
@@ -56,6 +57,17 @@ pub(crate) struct TlsSettings {
     pub(crate) certificate_file: PathBuf,
     pub(crate) key_file: PathBuf,
     pub(crate) handshake_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitSettings {
+    pub(crate) address_per_s: u32,
+    pub(crate) address_burst: u32,
+    pub(crate) token_per_s: u32,
+    pub(crate) token_burst: u32,
+    pub(crate) merchant_per_s: u32,
+    pub(crate) merchant_burst: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -15,6 +15,7 @@ use crate::{
     config::{Config, HttpSettings},
     feed::Hub,
     front::Tls,
+    limits::Limits,
     middleware::Observed,
     problem::Problem,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Parts {
     pub(crate) commands: Commands,
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
+    pub(crate) limits: Limits,
     /// The API is served over TLS.
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) observed: Observed,
@@ -71,7 +73,8 @@ impl Edge {
         process.health.check_postgres(&pool, false);
         process.health.check_nats(&bus);
         process.metrics.watch_pool(&pool);
-        let commands = Commands::open(&bus, process, &config.commands).await?;
+        let limits = Limits::new(&config.limits, &process.metrics, process.clock.now())?;
+        let commands = Commands::open(&bus, process, &config.commands, limits.refused_commands()).await?;
         Ok(Self(Arc::new(Parts {
             process: process.clone(),
             clock: process.clock.clone(),
@@ -80,6 +83,7 @@ impl Edge {
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
+            limits,
             tls: tls.map(Arc::new),
             observed: Observed::new(&process.metrics),
             trust_clients: config.tracing.trust_clients,

@@ -14,6 +14,7 @@ mod door;
 mod edge;
 mod feed;
 mod front;
+mod limits;
 mod middleware;
 mod page;
 mod parameters;

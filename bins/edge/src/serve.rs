@@ -29,6 +29,7 @@ use crate::{
     document::Frame,
     door::Door,
     front::Front,
+    limits,
     middleware::observe,
     problem::Problem,
     routes::{commands, events, products, receipts, registers, sales, stock},
@@ -133,7 +134,9 @@ pub fn router(edge: &Edge) -> Router {
         .merge(health)
         .fallback(async || Problem::NoRoute(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Problem::NoRoute(StatusCode::METHOD_NOT_ALLOWED))
+        .layer(from_fn_with_state(edge.clone(), limits::by_caller))
         .layer(from_fn_with_state(edge.clone(), authenticate))
+        .layer(from_fn_with_state(edge.clone(), limits::by_address))
         .layer(cors(&edge.0.http.cors_origins))
         .layer(from_fn_with_state(edge.clone(), observe))
         .with_state(edge.clone())

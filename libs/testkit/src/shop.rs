@@ -204,6 +204,22 @@ impl Shop {
         }
     }
 
+    /// Halts the broker where it is.
+    ///
+    /// # Panics
+    /// When it was killed.
+    pub fn halt_nats(&self) {
+        self.nats.as_ref().expect("the broker runs").pause().expect("the broker is ours to halt");
+    }
+
+    /// Lets the broker go on.
+    ///
+    /// # Panics
+    /// When it was killed.
+    pub fn resume_nats(&self) {
+        self.nats.as_ref().expect("the broker runs").resume().expect("the broker is ours to resume");
+    }
+
     /// Starts the broker that was killed.
     pub async fn start_nats(&mut self) {
         self.nats = Some(start(&self.server, &self.folder).await);

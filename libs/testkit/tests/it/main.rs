@@ -7,6 +7,7 @@ mod audit;
 mod bad_input;
 mod events;
 mod front;
+mod limits;
 mod migrations;
 mod outages;
 mod poison;

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{Extensions, HeaderMap, header, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -42,6 +42,11 @@ impl Caller {
         };
         let rights = access.till.map_or(rights.clone(), |till| rights.bound_to(till));
         Self(Arc::new(Known { access, rights, expires }))
+    }
+
+    /// The caller of a request with `extensions`, if [`authenticate`] knows it.
+    pub(crate) fn known(extensions: &Extensions) -> Option<&Self> {
+        extensions.get::<Authenticated>()?.0.as_ref().ok()
     }
 
     /// The merchant to whom the caller is confined.

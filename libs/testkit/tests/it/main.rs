@@ -7,6 +7,8 @@ mod audit;
 mod bad_input;
 mod events;
 mod forbidden;
+mod front;
+mod limits;
 mod migrations;
 mod outages;
 mod permissions;

@@ -37,7 +37,8 @@ impl Caller {
     fn new(access: Access, expires: i64) -> Self {
         let rights = match access.sub {
             Actor::Operator => Rights::operator(),
-            Actor::User(_) | Actor::Till(_) | Actor::Key(_) => Rights::of_grants(&access.grants),
+            Actor::Till(till) => Rights::of_grants(&access.grants).bound_to(till),
+            Actor::User(_) | Actor::Key(_) => Rights::of_grants(&access.grants),
         };
         let rights = access.till.map_or(rights.clone(), |till| rights.bound_to(till));
         Self(Arc::new(Known { access, rights, expires }))

@@ -29,6 +29,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenSettings {
     pub(crate) key_file: PathBuf,
+    pub(crate) earlier_keys: Vec<String>,
     pub(crate) remember: usize,
 }
 

@@ -384,7 +384,7 @@ pub fn receipts() -> Receipts {
     Receipts::new(tillstream_domain::receipt::SigningKey::from_seed(&[7; 32]))
 }
 
-fn token_key() -> SigningKey {
+pub(crate) fn token_key() -> SigningKey {
     SigningKey::from_bytes(&[9; 32])
 }
 
@@ -408,7 +408,13 @@ fn traced(name: &'static str, process: &Process, options: &ShopOptions) -> Proce
 }
 
 fn bus_settings(server: &nats::Server, role: &str, partitions: u16) -> tillstream_bus::Settings {
-    tillstream_bus::Settings { url: server.url(), user: role.to_owned(), password: PASSWORD.to_owned(), partitions }
+    tillstream_bus::Settings {
+        url: server.url(),
+        user: role.to_owned(),
+        password: PASSWORD.to_owned(),
+        tls_ca_file: PathBuf::new(),
+        partitions,
+    }
 }
 
 fn broker(folder: &TempDir, partitions: u16) -> nats::Server {

@@ -35,9 +35,9 @@ pub(crate) struct Register {
     operation_id = "list_registers",
     path = "/v1/registers",
     tag = "catalogue",
+    extensions(("x-permission" = json!("catalogue.read")), ("x-place" = json!("anywhere"))),
     responses(
         (status = 200, description = "The registers", body = Page<Register>),
-        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]

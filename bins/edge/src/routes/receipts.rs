@@ -32,6 +32,7 @@ use crate::{
     params(("id" = Uuid, Path), ("Accept" = Option<String>, Header, description = "`application/json` or `text/plain`")),
     responses(
         (status = 200, description = "The receipt", content((Receipt = "application/json"), (String = "text/plain"))),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "There is no such sale, or its receipt is not issued yet", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),

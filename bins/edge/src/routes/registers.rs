@@ -19,7 +19,9 @@ use crate::{
 };
 
 /// A register.
+// Not `Register` in the OpenAPI document: that is what a sale names, and has no store.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ListedRegister)]
 pub(crate) struct Register {
     /// Its id.
     id: RegisterId,

@@ -47,7 +47,13 @@ use crate::{
         ("Idempotency-Key" = Uuid, Header, description = "A new UUID for a new sale; the same one to repeat it"),
         ("Prefer" = Option<String>, Header, description = "`respond-async`, `wait=SECONDS`, `until=receipt`", example = "wait=10, until=receipt"),
     ),
-    request_body = NewSale,
+    request_body(content = NewSale, example = json!({
+        "store": "cafe0000-0000-8000-8001-000000000001",
+        "register": "cafe0000-0000-8000-8002-000000000001",
+        "currency": "EUR",
+        "lines": [{"product": "cafe0000-0000-8000-8003-000000000001", "quantity": "2"}],
+        "payments": [{"method": "cash", "tendered": 1000}],
+    })),
     responses(
         (status = 201, description = "The sale is recorded", body = Sale, headers(("Location" = String))),
         (status = 202, description = "The sale is durable and will be decided", body = super::Accepted, headers(("Location" = String))),
@@ -94,6 +100,7 @@ pub(crate) async fn submit(
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, description = "The sale", body = Sale),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "There is no such sale", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),

@@ -14,6 +14,8 @@ use crate::{
     commands::Commands,
     config::{Config, HttpSettings},
     feed::Hub,
+    front::Tls,
+    limits::Limits,
     middleware::Observed,
     problem::Problem,
 };
@@ -33,6 +35,9 @@ pub(crate) struct Parts {
     pub(crate) commands: Commands,
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
+    pub(crate) limits: Limits,
+    /// The API is served over TLS.
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) observed: Observed,
     /// Clients that have begun a trace decide whether it is recorded.
     pub(crate) trust_clients: bool,
@@ -53,6 +58,11 @@ impl Edge {
     /// When a setting is unusable.
     pub async fn open(process: &Process, config: &Config) -> anyhow::Result<Self> {
         let keys = accepted(&read_key(config)?, &config.tokens.earlier_keys)?;
+        let tls = Tls::open(&config.tls)?;
+        anyhow::ensure!(
+            tls.is_none() || config.process.listen.is_some(),
+            "set process.listen when the API is served over TLS: health and metrics are asked for without"
+        );
         let pool = tillstream_store::pool(
             process.name,
             &config.database.url,
@@ -66,7 +76,8 @@ impl Edge {
         process.health.check_postgres(&pool, false);
         process.health.check_nats(&bus);
         process.metrics.watch_pool(&pool);
-        let commands = Commands::open(&bus, process, &config.commands).await?;
+        let limits = Limits::new(&config.limits, &process.metrics, process.clock.now())?;
+        let commands = Commands::open(&bus, process, &config.commands, limits.refused_commands()).await?;
         Ok(Self(Arc::new(Parts {
             process: process.clone(),
             clock: process.clock.clone(),
@@ -75,6 +86,8 @@ impl Edge {
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
+            limits,
+            tls: tls.map(Arc::new),
             observed: Observed::new(&process.metrics),
             trust_clients: config.tracing.trust_clients,
             health_apart: config.process.listen.is_some(),

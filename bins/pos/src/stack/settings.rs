@@ -72,6 +72,9 @@ impl Ports {
     }
 }
 
+/// Connections that an edge on one machine takes.
+const CONNECTIONS: i64 = 8192;
+
 impl Stack {
     /// Writes `run/<role>.toml` for each of our own parts.
     pub(super) fn write_settings(&self) -> anyhow::Result<()> {
@@ -94,6 +97,10 @@ impl Stack {
         if role == Role::Edge {
             settings.insert("listen".to_owned(), self.ports.edge.to_string().into());
             settings.insert("tokens".to_owned(), self.signing("tokens")?);
+            // All tills of one machine have one address, and as many may be tried out as there may be connections.
+            let http =
+                table([("max_connections", CONNECTIONS.into()), ("max_connections_per_address", CONNECTIONS.into())]);
+            settings.insert("http".to_owned(), http.into());
         } else {
             let listen = self.ports.admin_url(role).replace("http://", "");
             process.insert("listen".to_owned(), listen.into());

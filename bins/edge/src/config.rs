@@ -17,6 +17,8 @@ pub struct Config {
     pub(crate) bus: tillstream_bus::Settings,
     pub(crate) database: DatabaseSettings,
     pub(crate) tokens: TokenSettings,
+    pub(crate) passwords: PasswordSettings,
+    pub(crate) pins: PinSettings,
     pub(crate) http: HttpSettings,
     pub(crate) commands: CommandSettings,
     pub(crate) events: EventSettings,
@@ -28,6 +30,23 @@ pub struct Config {
 pub(crate) struct TokenSettings {
     pub(crate) key_file: PathBuf,
     pub(crate) remember: usize,
+}
+
+/// What a hash costs, and how many are made at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordSettings {
+    pub(crate) memory_kib: u32,
+    pub(crate) passes: u32,
+    pub(crate) lanes: u32,
+    pub(crate) threads: usize,
+    pub(crate) queue: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PinSettings {
+    pub(crate) pepper_file: PathBuf,
 }
 
 #[derive(Clone, Debug, Deserialize)]

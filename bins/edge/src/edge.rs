@@ -13,7 +13,9 @@ use crate::{
     caller::Tokens,
     commands::Commands,
     config::{Config, HttpSettings},
+    derive::Derive,
     feed::Hub,
+    hashing::Hashing,
     middleware::Observed,
     problem::Problem,
 };
@@ -27,6 +29,9 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) pool: PgPool,
     pub(crate) tokens: Tokens,
+    /// Makes secrets that a repeated request shows again.
+    pub(crate) derive: Derive,
+    pub(crate) hashing: Hashing,
     pub(crate) commands: Commands,
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
@@ -50,6 +55,8 @@ impl Edge {
     /// When a setting is unusable.
     pub async fn open(process: &Process, config: &Config) -> anyhow::Result<Self> {
         let key = read_key(config)?;
+        let derive = Derive::new(&key);
+        let hashing = Hashing::start(&config.passwords, &config.pins, derive.clone())?;
         let pool = tillstream_store::pool(
             process.name,
             &config.database.url,
@@ -69,6 +76,8 @@ impl Edge {
             clock: process.clock.clone(),
             pool,
             tokens: Tokens::new(vec![key.verifying_key()], config.tokens.remember),
+            derive,
+            hashing,
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),

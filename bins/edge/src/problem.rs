@@ -50,6 +50,10 @@ pub(crate) enum Problem {
     Database(String),
     /// Too many clients follow events.
     TooManyStreams,
+    /// Too many passwords wait to be checked.
+    Busy,
+    /// What the request needs was not set up by who runs the system.
+    NotSetUp(&'static str),
     /// A fault of ours.
     Internal,
 }
@@ -97,7 +101,9 @@ impl Problem {
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => StatusCode::FORBIDDEN,
             Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotAccepted(_) | Self::Database(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotAccepted(_) | Self::Database(_) | Self::TooManyStreams | Self::Busy | Self::NotSetUp(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -121,6 +127,8 @@ impl Problem {
             Self::NotAccepted(_) => "not_accepted",
             Self::Database(_) => "database_unavailable",
             Self::TooManyStreams => "too_many_streams",
+            Self::Busy => "busy",
+            Self::NotSetUp(_) => "not_set_up",
             Self::Internal => "internal",
         }
     }
@@ -144,6 +152,8 @@ impl Problem {
             Self::NotAccepted(_) => "The command cannot be accepted now",
             Self::Database(_) => "The database cannot be read now",
             Self::TooManyStreams => "Too many clients follow events",
+            Self::Busy => "Too many sign in at once",
+            Self::NotSetUp(_) => "It is not set up",
             Self::Internal => "Something went wrong here",
         }
     }
@@ -168,6 +178,8 @@ impl Problem {
             Self::NotAccepted(error) => format!("{error}; nothing was stored; send the same request again"),
             Self::Database(why) => format!("reading failed: {why}; sales are still accepted"),
             Self::TooManyStreams => "as many clients follow events as this edge allows; try again later".to_owned(),
+            Self::Busy => "as many passwords as may wait to be checked; try again in a moment".to_owned(),
+            Self::NotSetUp(what) => format!("who runs this system has not set up {what}"),
             Self::Internal => "the failure was logged under this response's X-Request-Id".to_owned(),
         }
     }

@@ -56,6 +56,7 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) struct Hashing {
     threads: Threads,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the routes that set passwords and PINs"))]
     derive: Derive,
     cost: phc::Cost,
     has_pepper: bool,
@@ -75,6 +76,7 @@ impl Hashing {
         Ok(Self { threads, derive, cost, has_pepper })
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the routes that set passwords and PINs"))]
     /// The hash of a secret that goes into the command `id`. Its salt follows from the command, so that the same request
     /// repeated has the same hash.
     ///

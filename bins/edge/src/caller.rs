@@ -14,7 +14,7 @@ use axum::{
 use ed25519_dalek::VerifyingKey;
 use tillstream_contract::token::{self, Access, TokenError};
 use tillstream_domain::{
-    id::{MerchantId, RegisterId, SessionId},
+    id::{MerchantId, RegisterId, SessionId, UserId},
     identity::{Actor, Grant, Need, Permission, Reach, Rights},
 };
 
@@ -38,7 +38,8 @@ impl Caller {
         let rights = match access.sub {
             Actor::Operator => Rights::operator(),
             Actor::Till(till) => Rights::of_grants(&access.grants).bound_to(till),
-            Actor::User(_) | Actor::Key(_) => Rights::of_grants(&access.grants),
+            Actor::User(user) => Rights::of_grants(&access.grants).of_user(user),
+            Actor::Key(_) => Rights::of_grants(&access.grants),
         };
         let rights = access.till.map_or(rights.clone(), |till| rights.bound_to(till));
         Self(Arc::new(Known { access, rights, expires }))
@@ -47,6 +48,12 @@ impl Caller {
     /// The caller of a request with `extensions`, if [`authenticate`] knows it.
     pub(crate) fn known(extensions: &Extensions) -> Option<&Self> {
         extensions.get::<Authenticated>()?.0.as_ref().ok()
+    }
+
+    /// A user of whom nothing is known but who they are: they may what is their own.
+    pub(crate) fn of_user(merchant: MerchantId, user: UserId, now: i64) -> Self {
+        let access = Access { sub: Actor::User(user), iat: now, ..Access::operator(merchant, now) };
+        Self::new(access, now)
     }
 
     /// Who has shown an API key with these rights. What is known of keys is kept elsewhere, and never expires here.
@@ -76,7 +83,7 @@ impl Caller {
 
     /// Whether the caller may change who has these grants, as far as the edge knows.
     pub(crate) fn governs(&self, grants: &[Grant]) -> bool {
-        self.0.rights.govern(grants)
+        self.0.rights.govern_user(grants)
     }
 
     /// That the caller may do this, as far as the edge knows; the worker decides by what holds.

@@ -9,7 +9,6 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 /// What a secret is for: no two purposes ever give the same.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the routes that set passwords and PINs"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// The salt of a password's hash.

@@ -56,7 +56,6 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) struct Hashing {
     threads: Threads,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the routes that set passwords and PINs"))]
     derive: Derive,
     cost: phc::Cost,
     has_pepper: bool,

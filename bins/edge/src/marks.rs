@@ -124,10 +124,6 @@ impl Marks {
             let loaded = loaded.loaded.load(Ordering::Relaxed);
             async move { if loaded { Ok(()) } else { Err("not read yet".to_owned()) } }
         });
-        let count = known.clone();
-        process.metrics.at_scrape("tillstream_edge_marks", "Marks of what was revoked that are known", move || {
-            count.marks.read().unwrap_or_else(PoisonError::into_inner).len()
-        });
         let following = tokio::spawn(follow(bucket.clone(), known.clone(), process.clock.clone()));
         Self { bucket, clock: process.clock.clone(), known, following }
     }
@@ -216,9 +212,10 @@ async fn load(bucket: &Bucket, known: &Known) -> Result<(), BucketError> {
 
 fn learn(known: &Known, key: &str, value: &[u8]) {
     let from = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-    match (Mark::parse(key), from) {
-        (Some(mark), Some(from)) => known.learn(mark, from),
-        _ => warn!(key, "a mark cannot be read and is left out"),
+    if let (Some(mark), Some(from)) = (Mark::parse(key), from) {
+        known.learn(mark, from);
+    } else {
+        warn!(key, "a mark cannot be read and is left out");
     }
 }
 

@@ -122,7 +122,6 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized(_) | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
-            Self::LockedOut(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ChooseMerchant(_) => StatusCode::CONFLICT,
             Self::NotFound(_) | Self::NotYet(_) => StatusCode::NOT_FOUND,
             Self::NoRoute(status) => *status,
@@ -132,7 +131,7 @@ impl Problem {
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => StatusCode::FORBIDDEN,
             Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooManyRequests(..) | Self::TooManyCommands => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests(..) | Self::TooManyCommands | Self::LockedOut(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotAccepted(_)
             | Self::Database(_)
             | Self::TooManyStreams

@@ -87,6 +87,7 @@ impl Worker for Identity {
                 Command::MakeKey(new) => {
                     wanted.key_stores.extend(new.stores.iter().flatten().map(|store| (merchant, *store)));
                 }
+                Command::SignIn(_) => {}
                 Command::RevokeKey(revocation) => {
                     wanted.keys.insert((merchant, revocation.key));
                 }
@@ -100,6 +101,10 @@ impl Worker for Identity {
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
         let envelope = &item.envelope;
+        if let Command::SignIn(sign_in) = &item.message {
+            let failed = || Outcome::Rejected(Rejection::WrongCredentials.into());
+            return if sign_in.ok { Outcome::Accepted(Vec::new()) } else { failed() };
+        }
         let rights = identity::rights_of(&state.held, envelope);
         let Some(directory) = state.directories.get_mut(&envelope.merchant) else {
             return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
@@ -136,6 +141,7 @@ fn decide(
             directory.add_key(key)?;
             Ok(Event::KeyChanged(changed))
         }
+        Command::SignIn(_) => Err(Rejection::WrongCredentials),
         Command::RevokeKey(Revocation { key }) => {
             let key = directory.key(*key)?.clone().revoke(rights, now)?;
             let changed = Changed { id: key.id.uuid(), version: key.version };

@@ -3,6 +3,7 @@
 //! Events name users by their ids alone, so that nothing about a person lasts in what is kept for ever.
 
 mod key;
+mod session;
 mod user;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use key::{NewKey, Revocation};
+pub use session::{Method, SignIn};
 pub use user::NewUser;
 
 use crate::envelope::messages;
@@ -24,6 +26,8 @@ messages! {
         MakeKey(NewKey) = "identity.make_key.v1",
         /// Revoke an API key.
         RevokeKey(Revocation) = "identity.revoke_key.v1",
+        /// Somebody has signed in, or wanted to.
+        SignIn(SignIn) = "identity.sign_in.v1",
     }
 }
 
@@ -53,6 +57,7 @@ impl crate::Command for Command {
             Self::AddUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
             // Whether the key is for stores that are theirs to manage is for the worker to decide.
             Self::MakeKey(_) | Self::RevokeKey(_) => Need::new(Permission::ManageKeys, Place::Anywhere),
+            Self::SignIn(sign_in) => Need::new(Permission::ManageOwn, Place::Own(sign_in.user)),
         }
     }
 }

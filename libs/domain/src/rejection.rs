@@ -196,8 +196,11 @@ impl Rejection {
             Self::NoScope | Self::ScopeNotForKeys(_) => "/scopes".to_owned(),
             Self::KeyStores { .. } | Self::UnknownKeyStore(_) => "/stores".to_owned(),
             Self::ExpiryPast => "/expires_at".to_owned(),
-            Self::UnknownKey(_) | Self::WrongCredentials => return None,
-            Self::AmountOverflow | Self::Forbidden(_) | Self::UnknownUser(_) => return None,
+            Self::AmountOverflow
+            | Self::Forbidden(_)
+            | Self::UnknownUser(_)
+            | Self::UnknownKey(_)
+            | Self::WrongCredentials => return None,
         })
     }
 }
@@ -208,9 +211,13 @@ fn forbidden(Need { permission, place }: &Need) -> String {
         Place::Store(store) => format!("in store {store}"),
         Place::Register(store, register) => format!("at register {register} of store {store}"),
         Place::Anywhere => "in some store".to_owned(),
+        Place::Own(user) => format!("as user {user}"),
     };
-    let how =
-        if permission.is_approvable() { "ask somebody who has it to approve this" } else { "ask an owner for it" };
+    let how = match permission {
+        Permission::ManageOwn => "nobody does this for another",
+        approvable if approvable.is_approvable() => "ask somebody who has it to approve this",
+        _ => "ask an owner for it",
+    };
     format!("this needs the permission {permission} {place}; {how}")
 }
 

@@ -56,7 +56,6 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the routes that set passwords and PINs"))]
     pub(super) fn to_hash(&self) -> SecretHash {
         let Cost { memory_kib, passes, lanes } = self.cost;
         let [salt, output] = [&self.salt[..], &self.output].map(|bytes| STANDARD_NO_PAD.encode(bytes));

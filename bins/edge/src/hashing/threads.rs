@@ -66,10 +66,10 @@ fn work(jobs: &Mutex<Receiver<Job>>, pepper: &[u8]) {
         if job.done.is_closed() {
             continue;
         }
-        if let Some(output) = hash(&job, pepper, &mut memory) {
-            if job.done.send(output).is_err() {
-                debug!("a hash was made for a request that is gone");
-            }
+        if let Some(output) = hash(&job, pepper, &mut memory)
+            && job.done.send(output).is_err()
+        {
+            debug!("a hash was made for a request that is gone");
         }
     }
 }

@@ -7,11 +7,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use tillstream_contract::{
+    Stage,
+    identity::{Command, Method, SignIn},
+};
 use tillstream_domain::{
     id::{MerchantId, UserId},
     identity::{Actor, Email, Need, Permission, Place},
 };
 use tillstream_store::identity::{self, Account, Active};
+use tokio::time::Instant;
+use tracing::warn;
 use utoipa::ToSchema;
 
 use super::private;
@@ -19,16 +25,18 @@ use crate::{
     ClientAddress, Edge,
     body::{Key, Strict},
     caller::Caller,
+    commands::{NewCommand, fingerprint},
     hashing::{Kind, Plain},
     page::Page,
     parameters::Id,
+    prefer::Prefer,
     problem::{Choice, Problem, ProblemDetails},
     sessions::{ENDED, Session, Tokens},
 };
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct SignIn {
+pub(crate) struct Credentials {
     /// Their e-mail address.
     #[schema(value_type = String, max_length = 254)]
     email: Email,
@@ -58,7 +66,7 @@ pub(crate) struct Exchange {
     tag = "sessions",
     security(()),
     extensions(("x-permission" = json!("none")), ("x-place" = json!("own"))),
-    request_body = SignIn,
+    request_body = Credentials,
     responses(
         (status = 201, description = "The tokens of a new session", body = Tokens),
         (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
@@ -74,17 +82,20 @@ pub(crate) struct Exchange {
 pub(crate) async fn open(
     State(edge): State<Edge>,
     Extension(address): Extension<ClientAddress>,
-    Strict(SignIn { email, password, merchant }): Strict<SignIn>,
+    Strict(Credentials { email, password, merchant }): Strict<Credentials>,
 ) -> Result<Response, Problem> {
     let network = address.network();
     edge.0.lockout.admit(network)?;
     edge.0.lockout.attempt(email.as_str()).await?;
     let mut accounts = edge.look_up(async |conn| identity::accounts(conn, &email).await).await?;
     accounts.retain(|account| merchant.is_none_or(|merchant| account.merchant == merchant));
-    let fitting = fitting(&edge, &password, accounts).await?;
+    let fitting = fitting(&edge, &password, &accounts).await?;
     let [account] = &fitting[..] else {
         if fitting.is_empty() {
             edge.0.lockout.failed(network);
+            for account in &accounts {
+                report(&edge, (account.merchant, account.user), false);
+            }
             return Err(Problem::WrongCredentials);
         }
         edge.0.lockout.succeeded(email.as_str()).await;
@@ -94,21 +105,43 @@ pub(crate) async fn open(
     let who = (account.merchant, account.user);
     let Active { grants, .. } = active(&edge, who).await?.ok_or(Problem::WrongCredentials)?;
     let tokens = edge.0.sessions.open(&edge.0.marks, who, grants).await?;
+    report(&edge, who, true);
     Ok(private((StatusCode::CREATED, Json(tokens)).into_response()))
 }
 
 /// The accounts whose password this is. Of none it takes as long as of one.
-async fn fitting(edge: &Edge, password: &Plain, accounts: Vec<Account>) -> Result<Vec<Account>, Problem> {
+async fn fitting(edge: &Edge, password: &Plain, accounts: &[Account]) -> Result<Vec<Account>, Problem> {
     if accounts.is_empty() {
         edge.0.hashing.fits(Kind::Password, password, None).await?;
     }
     let mut fitting = Vec::new();
     for account in accounts {
         if edge.0.hashing.fits(Kind::Password, password, Some(&account.password)).await? {
-            fitting.push(account);
+            fitting.push(account.clone());
         }
     }
     Ok(fitting)
+}
+
+/// Has the sign-in kept with all that was done. Nobody waits for it: how long it takes must not show whether there is an
+/// account.
+fn report(edge: &Edge, (merchant, user): (MerchantId, UserId), ok: bool) {
+    let edge = edge.clone();
+    tokio::spawn(async move {
+        let at = edge.0.clock.now();
+        let caller = Caller::of_user(merchant, user, at.micros() / 1_000_000);
+        let id = edge.0.process.ids.next();
+        let sign_in = SignIn { user, method: Method::Password, ok };
+        let prefer = Prefer { asynchronous: true, wait: None, until: Stage::Recorded };
+        let sent = async {
+            let fingerprint = fingerprint("identity.sign_in.v1", &sign_in)?;
+            let command = NewCommand { id, message: Command::SignIn(sign_in), fingerprint, trace: None, at };
+            edge.0.commands.submit(&caller, command, prefer, Instant::now()).await
+        };
+        if let Err(problem) = sent.await {
+            warn!(?problem, %merchant, %user, ok, "a sign-in will be missing from what was done");
+        }
+    });
 }
 
 /// The question at which of the merchants, to somebody who has shown to belong to them all.

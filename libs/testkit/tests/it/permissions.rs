@@ -76,7 +76,9 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
         "list_sales" => path(format!("/v1/sales?store={store}")),
         "show_sale" | "show_receipt" | "show_command" => path(operation.path.replace("{id}", &sale.to_string())),
         "list_stock_levels" => path(format!("/v1/stock/levels?store={store}")),
-        "list_products" | "list_registers" | "follow_events" => path(operation.path.clone()),
+        "list_products" | "list_registers" | "follow_events" | "list_sessions" | "sign_out" | "list_keys" => {
+            path(operation.path.clone())
+        }
         "submit_sale" => {
             let line = json!({"product": SHOP.product("tea"), "quantity": "1"});
             let payment = json!({"method": "cash", "tendered": 500});
@@ -92,7 +94,6 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
             (operation.path.clone(), Some(body))
         }
         "refresh_session" => (operation.path.clone(), Some(json!({"refresh_token": "none"}))),
-        "list_sessions" | "sign_out" | "list_keys" => path(operation.path.clone()),
         "sign_user_out" => path(operation.path.replace("{id}", &user.to_string())),
         "make_key" => {
             let body = json!({"name": "Web shop", "scopes": ["catalogue.read"], "stores": [store]});

@@ -267,6 +267,27 @@ async fn who_fails_waits_and_whether_there_is_an_account_does_not_show() {
 }
 
 #[tokio::test]
+async fn who_signed_in_and_who_wanted_to_is_kept_with_all_that_was_done() {
+    let shop = open("").await;
+    let user = kim(&shop).await;
+    let nobody = add(&shop, SHOP, 2, "nobody@example.com", &[]).await;
+    assert_eq!(sign_in(&shop, "kim@example.com", "not this one, sorry").await.problem(), "wrong_credentials");
+    assert_eq!(sign_in(&shop, "stranger@example.com", PASSWORD).await.problem(), "wrong_credentials");
+    tokens(&shop).await;
+    assert_eq!(sign_in(&shop, "nobody@example.com", PASSWORD).await.status, StatusCode::CREATED, "without a grant too");
+    let all = "select count(*) from inbox.messages where kind = 'identity.sign_in.v1'";
+    shop.until("all are kept", async || shop.count(all).await == 3).await;
+    let rows: Vec<(String, bool)> = sqlx::query_as(
+        "select actor, accepted from inbox.messages where context = 'identity' order by accepted, actor",
+    )
+    .fetch_all(&shop.pool)
+    .await
+    .unwrap();
+    let (kim, nobody) = (format!("user:{user}"), format!("user:{nobody}"));
+    assert_eq!(rows, [(kim.clone(), false), (kim, true), (nobody, true)]);
+}
+
+#[tokio::test]
 async fn guesses_at_once_are_counted_each() {
     let shop = open("").await;
     kim(&shop).await;

@@ -25,6 +25,8 @@ use crate::Edge;
         (name = "stock", description = "Stock levels and adjustments"),
         (name = "catalogue", description = "Products and registers"),
         (name = "commands", description = "Outcomes of commands"),
+        (name = "keys", description = "API keys"),
+        (name = "sessions", description = "Signing in and out"),
         (name = "events", description = "What happens, as it happens"),
     ),
     modifiers(&Bearer),

@@ -32,7 +32,7 @@ use crate::{
     limits,
     middleware::observe,
     problem::Problem,
-    routes::{commands, events, products, receipts, registers, sales, stock},
+    routes::{commands, events, keys, products, receipts, registers, sales, sessions, stock},
 };
 
 /// What scripts in browsers may send.
@@ -123,6 +123,12 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(registers::list))
         .routes(routes!(commands::show))
         .routes(routes!(events::follow))
+        .routes(routes!(keys::make, keys::list))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(sessions::open, sessions::list))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(sessions::end))
+        .routes(routes!(sessions::end_all))
 }
 
 /// Everything that the edge serves to callers; health and metrics too, unless they have a listener of their own.

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use tillstream_bus::subject::Class;
 use tillstream_contract::{
     Command as _, Envelope, Outcome, Refusal, Stage,
-    identity::{Changed, Command, Event},
+    identity::{Changed, Command, Event, Revocation},
 };
 use tillstream_domain::{
     Rejection,
     id::MerchantId,
-    identity::{Directory, Need, Rights, User},
+    identity::{Actor, ApiKey, Directory, Need, Rights, User},
     time::Timestamp,
 };
 use tillstream_runtime::{
@@ -84,6 +84,13 @@ impl Worker for Identity {
             wanted.merchants.insert(merchant);
             match &item.message {
                 Command::AddUser(user) => wanted.emails.extend(user.email.clone().map(|email| (merchant, email))),
+                Command::MakeKey(new) => {
+                    wanted.key_stores.extend(new.stores.iter().flatten().map(|store| (merchant, *store)));
+                }
+                Command::SignIn(_) => {}
+                Command::RevokeKey(revocation) => {
+                    wanted.keys.insert((merchant, revocation.key));
+                }
             }
         }
         let directories = identity::directories(conn, &wanted).await?;
@@ -94,11 +101,15 @@ impl Worker for Identity {
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
         let envelope = &item.envelope;
+        if let Command::SignIn(sign_in) = &item.message {
+            let failed = || Outcome::Rejected(Rejection::WrongCredentials.into());
+            return if sign_in.ok { Outcome::Accepted(Vec::new()) } else { failed() };
+        }
         let rights = identity::rights_of(&state.held, envelope);
         let Some(directory) = state.directories.get_mut(&envelope.merchant) else {
             return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
         };
-        match decide(directory, &rights, envelope, &item.message) {
+        match decide(directory, &rights, envelope, &item.message, now) {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
             Err(rejection) => Outcome::Rejected(rejection.into()),
         }
@@ -114,6 +125,7 @@ fn decide(
     rights: &Rights,
     envelope: &Envelope,
     command: &Command,
+    now: Timestamp,
 ) -> Result<Event, Rejection> {
     match command {
         Command::AddUser(new) => {
@@ -121,6 +133,20 @@ fn decide(
             let changed = Changed { id: envelope.id, version: user.version };
             directory.put_user(user)?;
             Ok(Event::UserChanged(changed))
+        }
+        Command::MakeKey(new) => {
+            let made_by: Actor = envelope.actor.parse().map_err(|_| Rejection::Forbidden(command.need()))?;
+            let key = ApiKey::make(rights, new.key(envelope.id, made_by, envelope.at), now)?;
+            let changed = Changed { id: key.id.uuid(), version: key.version };
+            directory.add_key(key)?;
+            Ok(Event::KeyChanged(changed))
+        }
+        Command::SignIn(_) => Err(Rejection::WrongCredentials),
+        Command::RevokeKey(Revocation { key }) => {
+            let key = directory.key(*key)?.clone().revoke(rights, now)?;
+            let changed = Changed { id: key.id.uuid(), version: key.version };
+            directory.keys.put(key.id, key);
+            Ok(Event::KeyChanged(changed))
         }
     }
 }

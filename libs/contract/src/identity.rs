@@ -2,6 +2,8 @@
 //!
 //! Events name users by their ids alone, so that nothing about a person lasts in what is kept for ever.
 
+mod key;
+mod session;
 mod user;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,8 @@ use tillstream_domain::identity::{Need, Permission, Place};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use key::{NewKey, Revocation};
+pub use session::{Method, SignIn};
 pub use user::NewUser;
 
 use crate::envelope::messages;
@@ -18,6 +22,12 @@ messages! {
     Command {
         /// Add a user.
         AddUser(NewUser) = "identity.add_user.v1",
+        /// Make an API key.
+        MakeKey(NewKey) = "identity.make_key.v1",
+        /// Revoke an API key.
+        RevokeKey(Revocation) = "identity.revoke_key.v1",
+        /// Somebody has signed in, or wanted to.
+        SignIn(SignIn) = "identity.sign_in.v1",
     }
 }
 
@@ -26,6 +36,8 @@ messages! {
     Event {
         /// A user was added or changed.
         UserChanged(Changed) = "identity.user_changed.v1",
+        /// An API key was made or revoked.
+        KeyChanged(Changed) = "identity.key_changed.v1",
     }
 }
 
@@ -43,6 +55,9 @@ impl crate::Command for Command {
         match self {
             // Whether the grants are theirs to give is for the worker to decide.
             Self::AddUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
+            // Whether the key is for stores that are theirs to manage is for the worker to decide.
+            Self::MakeKey(_) | Self::RevokeKey(_) => Need::new(Permission::ManageKeys, Place::Anywhere),
+            Self::SignIn(sign_in) => Need::new(Permission::ManageOwn, Place::Own(sign_in.user)),
         }
     }
 }

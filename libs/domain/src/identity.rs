@@ -5,6 +5,7 @@
 
 mod actor;
 mod directory;
+mod key;
 mod permission;
 mod rights;
 mod role;
@@ -12,6 +13,7 @@ mod user;
 
 pub use actor::Actor;
 pub use directory::{Directory, Kept};
+pub use key::{ApiKey, KeyName, MAX_KEY_STORES};
 pub use permission::{Permission, Permissions};
 pub use rights::{Need, Place, Reach, Rights};
 pub use role::{Grant, MAX_GRANTS, Role};

@@ -113,7 +113,8 @@ fn data(envelope: &Envelope) -> Option<(Option<StoreId>, Value)> {
             (Some(moved.store), serde_json::to_value(moved))
         }
         _ => {
-            let identity::Event::UserChanged(changed) = envelope.open().ok()?;
+            let (identity::Event::UserChanged(changed) | identity::Event::KeyChanged(changed)) =
+                envelope.open().ok()?;
             (None, serde_json::to_value(changed))
         }
     };

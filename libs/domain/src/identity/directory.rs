@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Email, User};
-use crate::{Rejection, id::UserId};
+use super::{ApiKey, Email, User};
+use crate::{
+    Rejection,
+    id::{KeyId, StoreId, UserId},
+};
 
 /// Things by their ids, and which of them have changed.
 #[derive(Clone, Debug)]
@@ -52,6 +55,10 @@ impl<K: Copy + Ord, T> Kept<K, T> {
 pub struct Directory {
     /// The users whom a batch names, by id or by e-mail address.
     pub users: Kept<UserId, User>,
+    /// The API keys that a batch names.
+    pub keys: Kept<KeyId, ApiKey>,
+    /// Of the stores for which a batch makes keys, those that there are.
+    pub key_stores: BTreeSet<StoreId>,
 }
 
 impl Directory {
@@ -61,6 +68,26 @@ impl Directory {
     /// [`Rejection::UnknownUser`].
     pub fn user(&self, id: UserId) -> Result<&User, Rejection> {
         self.users.get(id).ok_or(Rejection::UnknownUser(id))
+    }
+
+    /// An API key.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownKey`].
+    pub fn key(&self, id: KeyId) -> Result<&ApiKey, Rejection> {
+        self.keys.get(id).ok_or(Rejection::UnknownKey(id))
+    }
+
+    /// Adds an API key.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownKeyStore`] when it is for a store that there is not.
+    pub fn add_key(&mut self, key: ApiKey) -> Result<(), Rejection> {
+        if let Some(unknown) = key.stores.iter().flatten().find(|store| !self.key_stores.contains(store)) {
+            return Err(Rejection::UnknownKeyStore(*unknown));
+        }
+        self.keys.put(key.id, key);
+        Ok(())
     }
 
     /// Adds or changes a user.

@@ -66,6 +66,8 @@ permissions! {
     ManageMerchant = "merchant.manage"
     /// Open a merchant. No role has it: it is the operator's alone.
     OpenMerchant = "merchant.open"
+    /// Change what is one's own: one's password. No role has it: everybody has it for themself, and nobody for others.
+    ManageOwn = "account.manage"
 }
 
 impl Permission {
@@ -80,6 +82,27 @@ impl Permission {
                 | Self::OverridePrice
                 | Self::OpenDrawer
                 | Self::AdjustStock
+        )
+    }
+}
+
+impl Permission {
+    /// Whether an API key may have it: never what says who may what, nor what shows people.
+    #[must_use]
+    pub const fn is_for_keys(self) -> bool {
+        matches!(
+            self,
+            Self::ReadCatalogue
+                | Self::Sell
+                | Self::ReadSales
+                | Self::ReadStock
+                | Self::AdjustStock
+                | Self::ReadEvents
+                | Self::Void
+                | Self::ReturnUnlinked
+                | Self::DiscountBig
+                | Self::OverridePrice
+                | Self::ReadAudit
         )
     }
 }

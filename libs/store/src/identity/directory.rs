@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 use tillstream_domain::{
-    id::{MerchantId, StoreId, UserId},
+    id::{KeyId, MerchantId, StoreId, UserId},
     identity::{Directory, Email, Grant, Kept, PersonName, Role, SecretHash, User},
     time::Timestamp,
 };
@@ -21,6 +21,10 @@ pub struct Wanted {
     pub users: BTreeSet<(MerchantId, UserId)>,
     /// Users by their addresses.
     pub emails: BTreeSet<(MerchantId, Email)>,
+    /// API keys by their ids.
+    pub keys: BTreeSet<(MerchantId, KeyId)>,
+    /// Stores for which keys are made.
+    pub key_stores: BTreeSet<(MerchantId, StoreId)>,
 }
 
 /// The directory of each merchant that exists, with what is wanted of it, locked in key order.
@@ -38,10 +42,16 @@ pub async fn directories(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTr
     .fetch_all(&mut *conn)
     .await?;
     let mut found = users(conn, wanted).await?;
+    let mut keys = super::keys::found(conn, &wanted.keys).await?;
+    let mut stores = super::keys::stores_found(conn, &wanted.key_stores).await?;
     Ok(merchants
         .into_iter()
         .map(MerchantId::new)
-        .map(|id| (id, Directory { users: Kept::found(found.remove(&id).unwrap_or_default()) }))
+        .map(|id| {
+            let users = Kept::found(found.remove(&id).unwrap_or_default());
+            let keys = Kept::found(keys.remove(&id).unwrap_or_default());
+            (id, Directory { users, keys, key_stores: stores.remove(&id).unwrap_or_default() })
+        })
         .collect())
 }
 
@@ -126,6 +136,9 @@ pub async fn save(
     directories: &BTreeMap<MerchantId, Directory>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let keys: Vec<_> =
+        directories.iter().flat_map(|(merchant, of)| of.keys.changed().map(|key| (*merchant, key))).collect();
+    super::keys::save(conn, &keys).await?;
     let mut changed: Vec<(MerchantId, &User)> =
         directories.iter().flat_map(|(merchant, of)| of.users.changed().map(|user| (*merchant, user))).collect();
     if changed.is_empty() {

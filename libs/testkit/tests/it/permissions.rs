@@ -6,7 +6,7 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tillstream_domain::{
-    id::{RegisterId, StoreId},
+    id::{RegisterId, StoreId, UserId},
     identity::{Grant, Need, Permission, Place, Rights, Role},
 };
 use tillstream_testkit::{NEXT_DOOR, SHOP, Shop};
@@ -55,6 +55,8 @@ struct Spot {
     store: StoreId,
     register: RegisterId,
     sale: Uuid,
+    /// A cashier of the store.
+    user: UserId,
 }
 
 /// Who calls.
@@ -68,13 +70,15 @@ struct Caller {
 
 /// The request for an operation at a spot.
 fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
-    let Spot { store, register, sale } = spot;
+    let Spot { store, register, sale, user } = spot;
     let path = |given: String| (given, None);
     match operation.id.as_str() {
         "list_sales" => path(format!("/v1/sales?store={store}")),
         "show_sale" | "show_receipt" | "show_command" => path(operation.path.replace("{id}", &sale.to_string())),
         "list_stock_levels" => path(format!("/v1/stock/levels?store={store}")),
-        "list_products" | "list_registers" | "follow_events" => path(operation.path.clone()),
+        "list_products" | "list_registers" | "follow_events" | "list_sessions" | "sign_out" | "list_keys" => {
+            path(operation.path.clone())
+        }
         "submit_sale" => {
             let line = json!({"product": SHOP.product("tea"), "quantity": "1"});
             let payment = json!({"method": "cash", "tendered": 500});
@@ -85,6 +89,17 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
             let line = json!({"product": SHOP.product("tea"), "delta": "1"});
             (operation.path.clone(), Some(json!({"store": store, "reason": "found", "lines": [line]})))
         }
+        "sign_in" => {
+            let body = json!({"email": "nobody@example.com", "password": "not a password of anybody"});
+            (operation.path.clone(), Some(body))
+        }
+        "refresh_session" => (operation.path.clone(), Some(json!({"refresh_token": "none"}))),
+        "sign_user_out" => path(operation.path.replace("{id}", &user.to_string())),
+        "make_key" => {
+            let body = json!({"name": "Web shop", "scopes": ["catalogue.read"], "stores": [store]});
+            (operation.path.clone(), Some(body))
+        }
+        "revoke_key" => (operation.path.replace("{id}", &sale.to_string()), Some(json!({}))),
         other => panic!("nobody calls {other} here: say how"),
     }
 }
@@ -104,7 +119,12 @@ fn expected(operation: &Operation, caller: &Caller, spot: Spot) -> Verdict {
     let Some(permission) = operation.permission else {
         // One's own: the sales of this test are the operator's.
         let sees_all = caller.rights.may(Need::new(Permission::ReadAudit, Place::Merchant)) && !caller.foreign;
-        return if operation.id == "show_command" && !sees_all { Verdict::Absent } else { Verdict::Allowed };
+        // Their tokens are of no session.
+        return if operation.id == "sign_out" || operation.id == "show_command" && !sees_all {
+            Verdict::Absent
+        } else {
+            Verdict::Allowed
+        };
     };
     let may = |place| caller.rights.may(Need::new(permission, place));
     let (allowed, hidden) = match operation.place.as_str() {
@@ -167,7 +187,8 @@ async fn spot(shop: &Shop, store: StoreId, register: RegisterId) -> Spot {
     let sale = shop.ids.next();
     let sold = shop.selling(sale, &basket).header("prefer", "wait=20, until=receipt").send().await;
     assert_eq!(sold.status, StatusCode::CREATED, "{sold:?}");
-    Spot { store, register, sale }
+    let user = shop.hire(SHOP, &[Grant { role: Role::Cashier, store: Some(store) }]).await;
+    Spot { store, register, sale, user }
 }
 
 #[tokio::test]

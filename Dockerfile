@@ -17,6 +17,7 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY bench/Cargo.toml bench/
 COPY bins/edge/Cargo.toml bins/edge/
+COPY bins/identity-worker/Cargo.toml bins/identity-worker/
 COPY bins/pos/Cargo.toml bins/pos/
 COPY bins/receipts-worker/Cargo.toml bins/receipts-worker/
 COPY bins/sales-worker/Cargo.toml bins/sales-worker/
@@ -35,21 +36,23 @@ RUN set -eu; \
         : > "${manifest%/*}/src/lib.rs"; \
         echo 'fn main() {}' > "${manifest%/*}/src/main.rs"; \
     done; \
-    cargo build --release --locked --bins --package tillstream-edge --package tillstream-pos \
-        --package tillstream-receipts-worker --package tillstream-sales-worker --package tillstream-stock-worker; \
+    cargo build --release --locked --bins --package tillstream-edge --package tillstream-identity-worker \
+        --package tillstream-pos --package tillstream-receipts-worker --package tillstream-sales-worker \
+        --package tillstream-stock-worker; \
     # What was built of the empty crates must not pass for the real ones, whose files may be older.
     rm -rf bench bins libs target/release/.fingerprint/tillstream-* target/release/deps/*tillstream*
 
 COPY . .
 RUN set -eu; \
-    cargo build --release --locked --bins --package tillstream-edge --package tillstream-pos \
-        --package tillstream-receipts-worker --package tillstream-sales-worker --package tillstream-stock-worker; \
-    for program in edge sales-worker stock-worker receipts-worker pos; do \
+    cargo build --release --locked --bins --package tillstream-edge --package tillstream-identity-worker \
+        --package tillstream-pos --package tillstream-receipts-worker --package tillstream-sales-worker \
+        --package tillstream-stock-worker; \
+    for program in edge sales-worker stock-worker receipts-worker identity-worker pos; do \
         install -D --mode 0755 "target/release/$program" "/out/bin/$program"; \
     done; \
     # Mount points, so that fresh volumes belong to the user of the images: secrets, copies for their readers, streams.
     install -d --mode 0700 /out/state/secrets /out/state/nats; \
-    for reader in edge sales-worker stock-worker receipts-worker nats postgres; do \
+    for reader in edge sales-worker stock-worker receipts-worker identity-worker nats postgres; do \
         install -d --mode 0755 "/out/state/readers/$reader"; \
     done
 
@@ -101,6 +104,14 @@ COPY --from=build /out/bin/receipts-worker /usr/local/bin/receipts-worker
 EXPOSE 9100
 HEALTHCHECK --interval=10s --timeout=6s --start-period=20s --retries=3 CMD ["/usr/local/bin/receipts-worker", "--health"]
 ENTRYPOINT ["/usr/local/bin/receipts-worker"]
+
+FROM runtime AS identity-worker
+LABEL org.opencontainers.image.title="Tillstream identity worker" \
+      org.opencontainers.image.description="Keeps merchants, stores, registers, users, roles and API keys"
+COPY --from=build /out/bin/identity-worker /usr/local/bin/identity-worker
+EXPOSE 9100
+HEALTHCHECK --interval=10s --timeout=6s --start-period=20s --retries=3 CMD ["/usr/local/bin/identity-worker", "--health"]
+ENTRYPOINT ["/usr/local/bin/identity-worker"]
 
 FROM runtime AS pos
 LABEL org.opencontainers.image.title="Tillstream pos" \

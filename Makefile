@@ -5,7 +5,7 @@ CARGO ?= cargo
 DATA ?= data
 LISTEN ?=
 # What is checked besides the code, each by scripts/delivery/<area>.
-AREAS := chart terraform workflows monitoring logging images compose
+AREAS := chart terraform workflows monitoring logging images compose fuzz
 
 .DEFAULT_GOAL := help
 .PHONY: help up down test test-delivery fmt lint sqlx bench services
@@ -30,7 +30,7 @@ test: services ## Everything that CI checks: format, lints, tests, licences
 	scripts/release/test
 	@set -e; for area in $(AREAS); do echo "scripts/delivery/$$area --quick"; scripts/delivery/$$area --quick; done
 
-test-delivery: services ## Every check of images, compose file, chart, Terraform, workflows, monitoring, logging
+test-delivery: services ## Every check of images, compose file, chart, Terraform, workflows, monitoring, logging, and of the API
 	@set -e; engine=$$(mktemp -d); trap 'rm -rf "$$engine"' EXIT; for area in $(AREAS) live upgrade; do \
 		case $$area in images|compose) with="--engine $$engine";; *) with=;; esac; \
 		echo "scripts/delivery/$$area $$with"; scripts/delivery/$$area $$with; done

@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 
+from chart_checks import topology
+
 # Run once and end.
 OURS_ONCE = {"secrets", "migrate", "topology", "seed", "pos"}
 ONCE = OURS_ONCE | {"monitoring-passwords", "postgres-monitor", "logging-passwords", "logging-setup"}
 # Scaled by count: no port and no name of their own.
-SCALED = {"edge", "sales-worker", "stock-worker", "receipts-worker"}
+SCALED = {"edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker"}
 # Who may hold every secret.
 TRUSTED = OURS_ONCE
 # The root filesystem of these cannot be read-only: why stands in docs/operations/compose.md.
@@ -120,7 +122,7 @@ class Reader:
         services = self.services(root)
         for name, service in services.items():
             for key, value in (service.get("environment") or {}).items():
-                secret = re.search(r"(?i)password|secret$|token|key|credential", key)
+                secret = re.search(r"(?i)password|secret$|token|key|credential|pepper", key)
                 if secret and value and not re.search(r"(?i)_file$", key) and value not in ("true", "false"):
                     problems.append(f"{name} is given {key} in its environment")
                 if re.search(r"://[^/@\s]*:[^/@\s]+@", str(value)):
@@ -134,6 +136,8 @@ class Reader:
                 readers = {"secrets", source.removeprefix("secrets-"), *SHARED.get(source, ())}
                 if source.startswith("secrets-") and name not in readers:
                     problems.append(f"{name} sees the secrets of {source.removeprefix('secrets-')}")
+        problems += [f"{name} is not told where its secret is, by {variable}" for name in sorted(SCALED)
+                     for variable in secret_settings(name) if variable not in (services.get(name, {}).get("environment") or {})]
         problems += check_copies(services.get("secrets", {}).get("command") or [])
         files = [root / "docker-compose.yml", *sorted((root / "deploy" / "compose").glob("*.yml"))]
         text = "".join(file.read_text() for file in files)
@@ -153,6 +157,11 @@ def check_life(name, service):
     return problems
 
 
+def secret_settings(part):
+    """The variables that tell a part where its secrets are."""
+    return sorted(f"TILLSTREAM__{key.replace('.', '__').upper()}" for key in topology.secrets(part))
+
+
 def check_copies(command):
     """Who is given which secret, least of all keys."""
     copies = {}
@@ -160,10 +169,11 @@ def check_copies(command):
         if found := re.fullmatch(r"--copy=.*/([\w-]+)=(.*)", argument):
             copies[found[1]] = set(found[2].split(","))
     expected = {
-        "edge": {"nats-edge", "postgres-edge", "tokens.pub"},
+        "edge": {"nats-edge", "postgres-edge", "tokens.ed25519", "pins.pepper"},
         "sales-worker": {"nats-sales", "postgres-sales"},
         "stock-worker": {"nats-stock", "postgres-stock"},
         "receipts-worker": {"nats-receipts", "postgres-receipts", "receipts.ed25519"},
+        "identity-worker": {"nats-identity", "postgres-identity"},
         "nats": {"nats-authorization.conf"},
         "postgres": {"postgres-owner"},
     }
@@ -246,11 +256,14 @@ NETWORK_SEEDS = [
 
 SECRET_SEEDS = [
     (FILE, r"POSTGRES_PASSWORD_FILE: .*", "POSTGRES_PASSWORD: tillstream", "is given POSTGRES_PASSWORD"),
+    (FILE, r"^ *TILLSTREAM__TOKENS__KEY_FILE: .*\n", "", "edge is not told where its secret is"),
+    (FILE, r"TILLSTREAM__TOKENS__KEY_FILE: .*", "TILLSTREAM__PINS__PEPPER: salt", "is given TILLSTREAM__PINS__PEPPER"),
     (FILE, r"tillstream_edge@postgres", "tillstream_edge:edge@postgres", "is given a password in"),
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets:/etc/tillstream/secrets:ro", "edge sees every secret"),
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets-edge:/etc/tillstream/secrets", "could change its secrets"),
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets-nats:/etc/tillstream/secrets:ro", "sees the secrets of nats"),
-    (FILE, r"postgres-edge,tokens.pub", "postgres-edge,tokens.ed25519", "edge is given"),
+    (FILE, r"postgres-edge,tokens.ed25519", "postgres-edge,receipts.ed25519", "edge is given"),
+    (FILE, r"nats-identity,postgres-identity", "nats-identity,postgres-identity,pins.pepper", "identity-worker is given"),
     (MONITORING, r"GF_SECURITY_ADMIN_PASSWORD__FILE: .*", "GF_SECURITY_ADMIN_PASSWORD: admin", "is given GF_SECURITY"),
     (LOGGING, r"ELASTIC_PASSWORD_FILE: .*", "ELASTIC_PASSWORD: changeme", "is given ELASTIC_PASSWORD"),
     (FILE, r"^name: tillstream", "name: tillstream\nx-key: 0123456789abcdef0123456789abcdef", "looks like a secret"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import images_engine as engines
 from images_checks import PROGRAMS
-from images_tools import ROOT
+from checking import ROOT
 
 PROJECT = "tillstream-check"
 WAIT = 180
@@ -33,7 +33,7 @@ BASES = (
 )
 # What is scraped of the services that are run here.
 WATCHED = {"tillstream-edge", "tillstream-sales-worker", "tillstream-stock-worker", "tillstream-receipts-worker",
-           "postgres", "node", "prometheus", "alertmanager"}
+           "tillstream-identity-worker", "postgres", "node", "prometheus", "alertmanager"}
 
 
 class Compose:
@@ -217,7 +217,7 @@ def events(compose):
 def closed(compose):
     problems = []
     secrets = compose.secrets()
-    if len(secrets) != 12 or len(set(secrets.values())) != 12:
+    if len(secrets) != 15 or len(set(secrets.values())) != 15:
         problems.append(f"{len(secrets)} secrets, {len(set(secrets.values()))} different")
     inspected = json.dumps(compose.containers())
     logs = compose("logs", "--no-color").stdout
@@ -260,7 +260,7 @@ def selling(compose, *options):
 
 def rolled(compose):
     """At 300 sales a second, every edge and every worker is restarted, one after the other, as a rollout does."""
-    workers = [f"{kind}-worker" for kind in ("sales", "stock", "receipts")]
+    workers = [f"{kind}-worker" for kind in ("sales", "stock", "receipts", "identity")]
     scale = [argument for worker in workers for argument in ("--scale", f"{worker}=2")]
     compose.up("--scale", "edge=2", *scale, "--no-recreate")
     before = log_bytes(compose)
@@ -296,7 +296,7 @@ def healthy(compose, container):
 
 def log_bytes(compose):
     """What our own parts have logged so far."""
-    parts = [container for service in ("edge", "sales-worker", "stock-worker", "receipts-worker")
+    parts = [container for service in ("edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker")
              for container in compose.containers(service)]
     return sum(os.path.getsize(container["LogPath"]) for container in parts)
 

@@ -2,8 +2,11 @@
 
 import re
 import subprocess
+from pathlib import Path
 
-PROGRAMS = ("edge", "sales-worker", "stock-worker", "receipts-worker", "pos")
+# The tools of the checks of images and compose.
+PINNED = Path(__file__).resolve().parent / "images.txt"
+PROGRAMS = ("edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker", "pos")
 # Programs that run until they are stopped, and answer `--health`.
 SERVERS = PROGRAMS[:-1]
 USER_AT_LEAST = 10_000

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from images_tools import CACHE, ROOT
+from checking import CACHE, ROOT
 
 STANDINS = Path(__file__).resolve().parent / "images_standins"
 SUITE = "trixie"

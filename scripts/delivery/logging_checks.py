@@ -13,7 +13,7 @@ SAMPLES = f"{LOGGING}/samples"
 KIBANA = f"{LOGGING}/kibana/saved-objects.ndjson"
 SETUP = f"{LOGGING}/setup.sh"
 ARRANGEMENTS = ("compose", "kubernetes")
-COMPONENTS = ["edge", "sales-worker", "stock-worker", "receipts-worker"]
+COMPONENTS = ["edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker"]
 
 
 def check_filebeat(root):

@@ -13,7 +13,7 @@ NAMES = "charts/tillstream/files/metrics"
 PAGE_URL = "https://github.com/tillstream/tillstream/blob/main/docs/operations/alerts/"
 SEVERITIES = {"page", "ticket", "none"}
 JOBS = {"tillstream-edge", "tillstream-sales-worker", "tillstream-stock-worker", "tillstream-receipts-worker",
-        "nats", "postgres"}
+        "tillstream-identity-worker", "nats", "postgres"}
 # What Prometheus makes itself.
 BUILT_IN = {"up", "ALERTS", "ALERTS_FOR_STATE"}
 

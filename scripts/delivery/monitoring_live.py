@@ -19,7 +19,8 @@ from pathlib import Path
 
 import yaml
 
-import monitoring_tools as tools
+import debian
+from checking import ROOT
 from monitoring_alertmanager import PROMETHEUS, local_config
 from monitoring_checks import ALERTS, JOBS
 from monitoring_servers import alertmanager_arguments, free_port, get, running, wait_for
@@ -164,7 +165,7 @@ def consumer_lines(labels, consumer):
 
 def prometheus_config(jobs, rules, alertmanager, speed):
     """Our configuration, with the given targets in place of those of compose. A job is (targets, path)."""
-    config = yaml.safe_load((tools.ROOT / PROMETHEUS).read_text())
+    config = yaml.safe_load((ROOT / PROMETHEUS).read_text())
     config["global"] = {key: quicker(value, speed) for key, value in config["global"].items()}
     config["rule_files"] = [f"{rules}/*.yml"]
     config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
@@ -180,17 +181,17 @@ def watching(jobs, receiver, speed):
         folder = Path(temp)
         rules = folder / "rules"
         rules.mkdir()
-        for path in (tools.ROOT / ALERTS).glob("*.yml"):
+        for path in (ROOT / ALERTS).glob("*.yml"):
             text = path.read_text()
             (rules / path.name).write_text(quicker_rules(text, speed) if speed != 1 else text)
-        alerts = local_config(tools.ROOT, {name: receiver.url(name) for name in ("page-url", "ticket-url", "watchdog-url")})
+        alerts = local_config(ROOT, {name: receiver.url(name) for name in ("page-url", "ticket-url", "watchdog-url")})
         (folder / "alertmanager.yml").write_text(yaml.safe_dump(quicker_routes(alerts, speed)))
         ports = free_port(), free_port()
         (folder / "prometheus.yml").write_text(yaml.safe_dump(
             prometheus_config(jobs, rules, f"127.0.0.1:{ports[1]}", speed)))
-        prometheus = [tools.debian("prometheus", "prometheus"), f"--config.file={folder}/prometheus.yml",
+        prometheus = [debian.program("prometheus", "prometheus"), f"--config.file={folder}/prometheus.yml",
                       f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{ports[0]}", "--log.level=warn"]
-        alertmanager = alertmanager_arguments(tools.debian("prometheus-alertmanager", "prometheus-alertmanager"),
+        alertmanager = alertmanager_arguments(debian.program("prometheus-alertmanager", "prometheus-alertmanager"),
                                               folder / "alertmanager.yml", ports[1], folder)
         with running(alertmanager, f"http://127.0.0.1:{ports[1]}/-/ready", folder / "alertmanager.log"), \
                 running(prometheus, f"http://127.0.0.1:{ports[0]}/-/ready", folder / "prometheus.log"):
@@ -272,7 +273,7 @@ def report(checks, title, run):
 
 
 def main(checks, wanted):
-    if not (tools.debian("prometheus", "prometheus") and tools.debian("prometheus-alertmanager", "prometheus-alertmanager")):
+    if not (debian.program("prometheus", "prometheus") and debian.program("prometheus-alertmanager", "prometheus-alertmanager")):
         checks.not_run("--live: Prometheus and Alertmanager cannot be had; install them, or have apt")
         return checks.end()
     if wanted.up:
@@ -304,7 +305,7 @@ def targets(wanted, stack):
         exporter = Exporter({"nats": nats_page(wanted.nats_monitor.rstrip("/"))})
         jobs["nats"] = ([f"127.0.0.1:{exporter.server_port}"], "/nats")
     if wanted.postgres:
-        program = tools.debian("prometheus-postgres-exporter", "prometheus-postgres-exporter")
+        program = debian.program("prometheus-postgres-exporter", "prometheus-postgres-exporter")
         if not program:
             raise SystemExit("monitoring: FAILED --postgres: postgres_exporter cannot be had; install it, or have apt")
         port = free_port()

@@ -5,7 +5,7 @@ import urllib.error
 
 from monitoring_checks import NAMES, known_names, used_names
 from monitoring_servers import get
-from monitoring_tools import ROOT
+from checking import ROOT
 
 # Who exposes what, by the beginning of the name.
 GROUPS = {

@@ -1,11 +1,14 @@
 //! Bodies and keys of requests, read strictly: what is not understood is refused, with the place where it stands.
 
+use std::time::Duration;
+
 use axum::{
     body::to_bytes,
     extract::{FromRequest, FromRequestParts, Request},
     http::{header, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{Edge, problem::Problem};
@@ -24,8 +27,12 @@ impl<T: DeserializeOwned> FromRequest<Edge> for Strict<T> {
             return Err(Problem::NotJson);
         }
         let limit = edge.0.http.max_body_bytes;
-        let bytes = to_bytes(request.into_body(), limit).await.map_err(|_| Problem::TooLarge(limit))?;
-        parse(&bytes).map(Self)
+        let within = Duration::from_millis(edge.0.http.body_ms);
+        match timeout(within, to_bytes(request.into_body(), limit)).await {
+            Ok(Ok(bytes)) => parse(&bytes).map(Self),
+            Ok(Err(_)) => Err(Problem::TooLarge(limit)),
+            Err(_) => Err(Problem::BodyTooSlow),
+        }
     }
 }
 
@@ -123,5 +130,17 @@ mod tests {
         );
         assert!(matches!(parse::<Basket>(br#"{"lines":["#), Err(Problem::MalformedJson(_))));
         assert!(matches!(parse::<Basket>(br#"{"lines":[]} x"#), Err(Problem::MalformedJson(_))));
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_is_refused() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(parse::<serde_json::Value>(nested(127).as_bytes()).is_ok());
+        let why = parse::<serde_json::Value>(nested(128).as_bytes()).unwrap_err();
+        assert!(matches!(&why, Problem::MalformedJson(why) if why.contains("recursion limit")), "{why:?}");
+        assert!(matches!(
+            parse::<Basket>(format!("{{\"lines\":[],\"other\":{}}}", nested(100_000)).as_bytes()),
+            Err(Problem::MalformedJson(_) | Problem::InvalidBody(..))
+        ));
     }
 }

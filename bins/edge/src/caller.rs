@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{Extensions, HeaderMap, header, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -37,10 +37,16 @@ impl Caller {
     fn new(access: Access, expires: i64) -> Self {
         let rights = match access.sub {
             Actor::Operator => Rights::operator(),
-            Actor::User(_) | Actor::Till(_) | Actor::Key(_) => Rights::of_grants(&access.grants),
+            Actor::Till(till) => Rights::of_grants(&access.grants).bound_to(till),
+            Actor::User(_) | Actor::Key(_) => Rights::of_grants(&access.grants),
         };
         let rights = access.till.map_or(rights.clone(), |till| rights.bound_to(till));
         Self(Arc::new(Known { access, rights, expires }))
+    }
+
+    /// The caller of a request with `extensions`, if [`authenticate`] knows it.
+    pub(crate) fn known(extensions: &Extensions) -> Option<&Self> {
+        extensions.get::<Authenticated>()?.0.as_ref().ok()
     }
 
     /// The merchant to whom the caller is confined.

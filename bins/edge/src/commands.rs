@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use prometheus::{Histogram, IntCounterVec};
+use prometheus::{Histogram, IntCounter, IntCounterVec};
 use serde::Serialize;
 use serde_bytes::{ByteArray, ByteBuf};
 use sha2::{Digest, Sha256};
@@ -23,7 +23,14 @@ use tokio::{task::JoinHandle, time::Instant};
 use tracing::error;
 use uuid::Uuid;
 
-use crate::{caller::Caller, config::CommandSettings, prefer::Prefer, problem::Problem, waiting::Waiting};
+use crate::{
+    caller::Caller,
+    config::CommandSettings,
+    limits::{self, Shares},
+    prefer::Prefer,
+    problem::Problem,
+    waiting::Waiting,
+};
 
 /// The contexts that take commands.
 const CONTEXTS: [&str; 3] = ["sale", "stock", "identity"];
@@ -31,7 +38,7 @@ const CONTEXTS: [&str; 3] = ["sale", "stock", "identity"];
 /// Where commands go.
 #[derive(Debug)]
 pub(crate) struct Commands {
-    lanes: HashMap<(&'static str, u16), Lane>,
+    lanes: HashMap<(&'static str, u16), SharedLane>,
     durable: Histogram,
     tracing: Tracing,
     partitions: u16,
@@ -40,6 +47,15 @@ pub(crate) struct Commands {
     listening: JoinHandle<()>,
     watching: JoinHandle<()>,
     counted: IntCounterVec,
+    /// Those that found no place in their lane.
+    limited: IntCounter,
+}
+
+/// A lane, and how much of it each merchant has.
+#[derive(Debug)]
+struct SharedLane {
+    lane: Lane<limits::Place>,
+    shares: Arc<Shares>,
 }
 
 /// How a command ended, as far as it was waited for.
@@ -63,7 +79,12 @@ pub(crate) struct NewCommand<M> {
 }
 
 impl Commands {
-    pub(crate) async fn open(bus: &Bus, process: &Process, settings: &CommandSettings) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        bus: &Bus,
+        process: &Process,
+        settings: &CommandSettings,
+        limited: IntCounter,
+    ) -> anyhow::Result<Self> {
         let limits = Limits {
             queue: settings.queue,
             batch: settings.batch.max(1),
@@ -100,6 +121,7 @@ impl Commands {
             listening,
             watching,
             counted,
+            limited,
         })
     }
 
@@ -165,7 +187,11 @@ impl Commands {
             error!(kind, "no lane for this kind of command");
             return Err(Problem::Internal);
         };
-        let sent = lane.send(envelope).await;
+        let Some(share) = lane.shares.take(caller.merchant()) else {
+            self.limited.inc();
+            return Err(Problem::TooManyCommands);
+        };
+        let sent = lane.lane.send(envelope, share).await;
         if sent.is_err() {
             sending.fail("not stored");
         }
@@ -198,7 +224,7 @@ impl Commands {
 }
 
 /// A lane for each subject of commands, and what is shown of it.
-fn open_lanes(bus: &Bus, metrics: &Metrics, limits: Limits) -> HashMap<(&'static str, u16), Lane> {
+fn open_lanes(bus: &Bus, metrics: &Metrics, limits: Limits) -> HashMap<(&'static str, u16), SharedLane> {
     let sizes = metrics.histograms(
         "tillstream_lane_batch_envelopes",
         "Commands that went to the broker in one message",
@@ -225,7 +251,7 @@ fn open_lanes(bus: &Bus, metrics: &Metrics, limits: Limits) -> HashMap<(&'static
             let lane = Lane::open(bus.clone(), subject, limits, sent);
             let gauge = lane.gauge();
             metrics.set_at_scrape(move || shown.set(level(gauge.waiting())));
-            lanes.insert((context, partition), lane);
+            lanes.insert((context, partition), SharedLane { lane, shares: Shares::new(limits.queue) });
         }
     }
     lanes

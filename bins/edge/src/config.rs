@@ -18,6 +18,8 @@ pub struct Config {
     pub(crate) database: DatabaseSettings,
     pub(crate) tokens: TokenSettings,
     pub(crate) http: HttpSettings,
+    pub(crate) tls: TlsSettings,
+    pub(crate) limits: LimitSettings,
     pub(crate) commands: CommandSettings,
     pub(crate) events: EventSettings,
     pub(crate) tracing: EdgeTracingSettings,
@@ -27,6 +29,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenSettings {
     pub(crate) key_file: PathBuf,
+    pub(crate) earlier_keys: Vec<String>,
     pub(crate) remember: usize,
 }
 
@@ -37,8 +40,35 @@ pub(crate) struct HttpSettings {
     pub(crate) wait_default_ms: u64,
     pub(crate) wait_max_ms: u64,
     pub(crate) cors_origins: Vec<String>,
+    pub(crate) max_head_bytes: usize,
+    pub(crate) head_ms: u64,
+    pub(crate) body_ms: u64,
+    pub(crate) idle_ms: u64,
+    pub(crate) send_ms: u64,
+    pub(crate) max_connections: usize,
+    pub(crate) max_connections_per_address: usize,
+    pub(crate) trusted_proxies: usize,
     pub(crate) drain_ms: u64,
     pub(crate) drain_max_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsSettings {
+    pub(crate) certificate_file: PathBuf,
+    pub(crate) key_file: PathBuf,
+    pub(crate) handshake_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitSettings {
+    pub(crate) address_per_s: u32,
+    pub(crate) address_burst: u32,
+    pub(crate) token_per_s: u32,
+    pub(crate) token_burst: u32,
+    pub(crate) merchant_per_s: u32,
+    pub(crate) merchant_burst: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

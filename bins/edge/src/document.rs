@@ -3,7 +3,7 @@
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        self,
+        self, ContentBuilder, Ref, ResponseBuilder,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -23,7 +23,7 @@ use utoipa::{
         (name = "commands", description = "Outcomes of commands"),
         (name = "events", description = "What happens, as it happens"),
     ),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &Everywhere),
 )]
 pub(crate) struct Frame;
 
@@ -35,6 +35,32 @@ impl Modify for Bearer {
         document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
         document.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
         env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    }
+}
+
+/// What every route may answer.
+struct Everywhere;
+
+impl Modify for Everywhere {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                let mut answers = vec![("429", "Too many requests; `Retry-After` says when to come again")];
+                // `security(())` takes the document's requirement away.
+                if operation.security.is_none() {
+                    answers.push(("401", "The caller is not authenticated"));
+                    answers.push(("403", "The caller may not do this, there"));
+                }
+                for (status, description) in answers {
+                    let problem = Ref::from_schema_name("ProblemDetails");
+                    let content = ContentBuilder::new().schema(Some(problem)).build();
+                    let answer = ResponseBuilder::new().description(description);
+                    let answer = answer.content("application/problem+json", content).build();
+                    operation.responses.responses.entry(status.to_owned()).or_insert(answer.into());
+                }
+            }
+        }
     }
 }
 

@@ -12,39 +12,18 @@ use tracing::warn;
 #[derive(Debug)]
 pub(crate) struct Door {
     listener: Option<TcpListener>,
-    address: SocketAddr,
     queued: Vec<(TcpStream, SocketAddr)>,
     close: Stop,
 }
 
 impl Door {
     /// Closes when `close` is asked for.
-    pub(crate) fn new(listener: TcpListener, close: Stop) -> io::Result<Self> {
-        Ok(Self { address: listener.local_addr()?, listener: Some(listener), queued: Vec::new(), close })
+    pub(crate) fn new(listener: TcpListener, close: Stop) -> Self {
+        Self { listener: Some(listener), queued: Vec::new(), close }
     }
 
-    fn shut(&mut self) -> io::Result<()> {
-        let Some(listener) = self.listener.take() else { return Ok(()) };
-        // Asked directly, for the runtime may not know yet who has come.
-        let listener = listener.into_std()?;
-        loop {
-            match listener.accept() {
-                Ok((stream, address)) => {
-                    stream.set_nonblocking(true)?;
-                    self.queued.push((TcpStream::from_std(stream)?, address));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-impl Listener for Door {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+    /// The next connection; none comes any more once it is closed.
+    pub(crate) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             if let Some(queued) = self.queued.pop() {
                 return queued;
@@ -62,7 +41,19 @@ impl Listener for Door {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
+    fn shut(&mut self) -> io::Result<()> {
+        let Some(listener) = self.listener.take() else { return Ok(()) };
+        // Asked directly, for the runtime may not know yet who has come.
+        let listener = listener.into_std()?;
+        loop {
+            match listener.accept() {
+                Ok((stream, address)) => {
+                    stream.set_nonblocking(true)?;
+                    self.queued.push((TcpStream::from_std(stream)?, address));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

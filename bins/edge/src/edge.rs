@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
-use ed25519_dalek::SigningKey;
+use anyhow::{Context, ensure};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use tillstream_bus::Bus;
 use tillstream_domain::id::MerchantId;
 use tillstream_runtime::{Clock, Process};
@@ -14,9 +14,14 @@ use crate::{
     commands::Commands,
     config::{Config, HttpSettings},
     feed::Hub,
+    front::Tls,
+    limits::Limits,
     middleware::Observed,
     problem::Problem,
 };
+
+/// Public halves of earlier keys of tokens.
+const EARLIER_KEYS_MAX: usize = 3;
 
 /// The edge's state. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +35,9 @@ pub(crate) struct Parts {
     pub(crate) commands: Commands,
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
+    pub(crate) limits: Limits,
+    /// The API is served over TLS.
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) observed: Observed,
     /// Clients that have begun a trace decide whether it is recorded.
     pub(crate) trust_clients: bool,
@@ -49,7 +57,12 @@ impl Edge {
     /// # Errors
     /// When a setting is unusable.
     pub async fn open(process: &Process, config: &Config) -> anyhow::Result<Self> {
-        let key = read_key(config)?;
+        let keys = accepted(&read_key(config)?, &config.tokens.earlier_keys)?;
+        let tls = Tls::open(&config.tls)?;
+        anyhow::ensure!(
+            tls.is_none() || config.process.listen.is_some(),
+            "set process.listen when the API is served over TLS: health and metrics are asked for without"
+        );
         let pool = tillstream_store::pool(
             process.name,
             &config.database.url,
@@ -63,15 +76,18 @@ impl Edge {
         process.health.check_postgres(&pool, false);
         process.health.check_nats(&bus);
         process.metrics.watch_pool(&pool);
-        let commands = Commands::open(&bus, process, &config.commands).await?;
+        let limits = Limits::new(&config.limits, &process.metrics, process.clock.now())?;
+        let commands = Commands::open(&bus, process, &config.commands, limits.refused_commands()).await?;
         Ok(Self(Arc::new(Parts {
             process: process.clone(),
             clock: process.clock.clone(),
             pool,
-            tokens: Tokens::new(vec![key.verifying_key()], config.tokens.remember),
+            tokens: Tokens::new(keys, config.tokens.remember),
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
+            limits,
+            tls: tls.map(Arc::new),
             observed: Observed::new(&process.metrics),
             trust_clients: config.tracing.trust_clients,
             health_apart: config.process.listen.is_some(),
@@ -105,4 +121,41 @@ fn read_key(config: &Config) -> anyhow::Result<SigningKey> {
     hex::decode_to_slice(text.trim(), &mut bytes)
         .with_context(|| format!("key in {file} is not 64 hexadecimal digits"))?;
     Ok(SigningKey::from_bytes(&bytes))
+}
+
+/// The keys whose tokens are taken: the one that signs, and those that signed before. A token does not say which it is of,
+/// so each more costs every stranger's token a verification.
+fn accepted(key: &SigningKey, earlier: &[String]) -> anyhow::Result<Vec<VerifyingKey>> {
+    ensure!(
+        earlier.len() <= EARLIER_KEYS_MAX,
+        "{} keys in the setting tokens.earlier_keys: there can be {EARLIER_KEYS_MAX}; leave out the oldest",
+        earlier.len()
+    );
+    let mut keys = vec![key.verifying_key()];
+    for text in earlier {
+        let mut bytes = [0; 32];
+        let decoded = hex::decode_to_slice(text.trim(), &mut bytes).map_err(anyhow::Error::from);
+        let earlier = decoded.and_then(|()| Ok(VerifyingKey::from_bytes(&bytes)?));
+        keys.push(
+            earlier.with_context(|| format!("read {text:?} of the setting tokens.earlier_keys as a public key"))?,
+        );
+    }
+    Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn earlier_keys_are_taken_besides_and_bounded() {
+        let keys = [1, 2].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+        let earlier = hex::encode(keys[1].verifying_key().as_bytes());
+        let taken = accepted(&keys[0], &[format!("{earlier}\n")]).unwrap();
+        assert_eq!(taken, keys.each_ref().map(SigningKey::verifying_key));
+        assert!(accepted(&keys[0], &["07".to_owned()]).unwrap_err().to_string().contains("tokens.earlier_keys"));
+        assert!(
+            accepted(&keys[0], &[const { String::new() }; 4]).unwrap_err().to_string().contains("leave out the oldest")
+        );
+    }
 }

@@ -4,6 +4,7 @@
 //! It never writes to PostgreSQL and never decides: what depends on the catalogue or on anything else that may change is
 //! the worker's to decide, so that a repeated request has the same answer whatever has changed meanwhile.
 
+mod address;
 mod body;
 mod caller;
 mod commands;
@@ -12,16 +13,20 @@ mod document;
 mod door;
 mod edge;
 mod feed;
+mod front;
+mod limits;
 mod middleware;
 mod page;
 mod parameters;
 mod prefer;
 mod problem;
 mod routes;
+mod security;
 mod serve;
 mod waiting;
 
+pub use address::{ClientAddress, Network};
 pub use config::Config;
 pub use document::document;
 pub use edge::Edge;
-pub use serve::{router, run};
+pub use serve::{router, run, serve};

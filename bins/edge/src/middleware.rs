@@ -1,4 +1,5 @@
-//! What happens around every request: an id, a measurement, and moving clients on when the edge is about to stop.
+//! What happens around every request: an id, where it comes from, a measurement, and moving clients on when the edge is
+//! about to stop.
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -14,7 +15,7 @@ use tillstream_runtime::{
 use tokio::time::Instant;
 use tracing::{Instrument, error_span, field::Empty, info};
 
-use crate::Edge;
+use crate::{ClientAddress, Edge, security};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -43,6 +44,8 @@ impl Observed {
 pub(crate) async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&edge, &request);
+    let client = ClientAddress::of(request.extensions(), request.headers(), edge.0.http.trusted_proxies);
+    request.extensions_mut().insert(client);
     let method = known(request.method());
     // The pattern and not the path, so that there are as many series as routes.
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -50,6 +53,7 @@ pub(crate) async fn observe(State(edge): State<Edge>, mut request: Request, next
     // Whatever is logged on the way carries the request's id.
     let span = error_span!("request", http.request.id = id.to_str().unwrap_or(""), trace.id = Empty, span.id = Empty);
     let mut traced = trace(&edge, method, route, &mut request, &span);
+    let path = request.uri().path().to_owned();
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
     let observed = &edge.0.observed;
@@ -61,6 +65,7 @@ pub(crate) async fn observe(State(edge): State<Edge>, mut request: Request, next
         span.in_scope(|| info!(method, route, status = status.as_u16(), "request failed"));
     }
     response.headers_mut().insert(REQUEST_ID, id);
+    security::protect(response.headers_mut(), &path, edge.0.tls.is_some());
     if edge.0.process.health.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

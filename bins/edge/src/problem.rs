@@ -14,6 +14,8 @@ use tillstream_store::Fault;
 use tracing::{error, warn};
 use utoipa::ToSchema;
 
+use crate::limits::By;
+
 /// The code of refusals for want of a permission.
 const FORBIDDEN: &str = "forbidden";
 
@@ -36,6 +38,8 @@ pub(crate) enum Problem {
     MalformedJson(String),
     /// The body is not declared as JSON.
     NotJson,
+    /// The body did not come whole in time.
+    BodyTooSlow,
     /// The body is larger than allowed.
     TooLarge(usize),
     /// The body is JSON, but not of the right shape: JSON pointer and what is wrong there.
@@ -50,6 +54,10 @@ pub(crate) enum Problem {
     Database(String),
     /// Too many clients follow events.
     TooManyStreams,
+    /// Too many requests in a short time: counted by what, and in how many seconds one is let through again.
+    TooManyRequests(By, i64),
+    /// As many commands of the merchant wait already as may.
+    TooManyCommands,
     /// A fault of ours.
     Internal,
 }
@@ -94,10 +102,12 @@ impl Problem {
             Self::NoRoute(status) => *status,
             Self::BadKey(_) | Self::BadParameter(_) | Self::MalformedJson(_) => StatusCode::BAD_REQUEST,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => StatusCode::FORBIDDEN,
             Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotAccepted(_) | Self::Database(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests(..) | Self::TooManyCommands => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -113,6 +123,7 @@ impl Problem {
             Self::BadParameter(_) => "bad_parameter",
             Self::MalformedJson(_) => "malformed_json",
             Self::NotJson => "not_json",
+            Self::BodyTooSlow => "body_too_slow",
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => "too_large",
             Self::InvalidBody(..) => "invalid_body",
             Self::Rejected(refusal) => &refusal.code,
@@ -121,6 +132,7 @@ impl Problem {
             Self::NotAccepted(_) => "not_accepted",
             Self::Database(_) => "database_unavailable",
             Self::TooManyStreams => "too_many_streams",
+            Self::TooManyRequests(..) | Self::TooManyCommands => "too_many_requests",
             Self::Internal => "internal",
         }
     }
@@ -135,6 +147,7 @@ impl Problem {
             Self::BadParameter(_) => "A parameter is malformed",
             Self::MalformedJson(_) => "The body is not JSON",
             Self::NotJson => "The body is not declared as JSON",
+            Self::BodyTooSlow => "The body came too slowly",
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => "The body is too large",
             Self::InvalidBody(..) => "The body is not of the right shape",
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => "That is not allowed",
@@ -144,6 +157,7 @@ impl Problem {
             Self::NotAccepted(_) => "The command cannot be accepted now",
             Self::Database(_) => "The database cannot be read now",
             Self::TooManyStreams => "Too many clients follow events",
+            Self::TooManyRequests(..) | Self::TooManyCommands => "There are too many requests",
             Self::Internal => "Something went wrong here",
         }
     }
@@ -156,6 +170,7 @@ impl Problem {
             Self::NoRoute(_) => "GET /docs shows what there is".to_owned(),
             Self::BadParameter(why) | Self::MalformedJson(why) => why.clone(),
             Self::NotJson => "send the body with Content-Type: application/json".to_owned(),
+            Self::BodyTooSlow => "the body did not come whole in time; nothing was stored; send the same request again".to_owned(),
             Self::TooLarge(limit) => format!("the body may have at most {limit} bytes"),
             Self::InvalidBody(pointer, why) if pointer.is_empty() => why.clone(),
             Self::InvalidBody(pointer, why) => format!("{pointer}: {why}"),
@@ -168,6 +183,13 @@ impl Problem {
             Self::NotAccepted(error) => format!("{error}; nothing was stored; send the same request again"),
             Self::Database(why) => format!("reading failed: {why}; sales are still accepted"),
             Self::TooManyStreams => "as many clients follow events as this edge allows; try again later".to_owned(),
+            Self::TooManyRequests(by, wait_s) => format!(
+                "too many requests of this {} in a short time; nothing was stored; send the same request again in {wait_s} s",
+                by.name()
+            ),
+            Self::TooManyCommands => {
+                "as many commands of this merchant wait as may; nothing was stored; send the same request again".to_owned()
+            }
             Self::Internal => "the failure was logged under this response's X-Request-Id".to_owned(),
         }
     }
@@ -200,8 +222,17 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(details)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE || matches!(self, Self::NotYet(_)) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        match self {
+            Self::TooManyRequests(_, wait_s) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+            }
+            Self::NotYet(_) | Self::TooManyCommands => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tillstream\""));

@@ -1,6 +1,7 @@
 //! Serving, from the first request to the last.
 
 use std::{
+    future::pending,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +12,7 @@ use std::{
 use anyhow::Context;
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     middleware::from_fn_with_state,
 };
 use tillstream_runtime::{Process, Stop};
@@ -27,10 +28,33 @@ use crate::{
     caller::authenticate,
     document::Frame,
     door::Door,
+    front::Front,
+    limits,
     middleware::observe,
     problem::Problem,
     routes::{commands, events, products, receipts, registers, sales, stock},
 };
+
+/// What scripts in browsers may send.
+const REQUEST_HEADERS: [&str; 14] = [
+    "accept",
+    "approval",
+    "authorization",
+    "content-digest",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "last-event-id",
+    "prefer",
+    "signature",
+    "signature-input",
+    "traceparent",
+    "x-request-id",
+];
+/// What scripts in browsers may read.
+const RESPONSE_HEADERS: [&str; 6] =
+    ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"];
 
 /// Serves until the process stops and every request in hand is answered.
 ///
@@ -50,31 +74,41 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("listen on {} (setting listen)", config.listen))?;
     serving.store(true, Ordering::Relaxed);
     info!(address = %config.listen, "serving");
-    let drain = Duration::from_millis(config.http.drain_ms);
-    let close = Stop::default();
-    let door = Door::new(listener, close.clone()).context("ask for the address that is listened on")?;
-    let (stop, draining) = (process.stop.clone(), edge.clone());
-    let serving = axum::serve(door, router(&edge)).with_graceful_shutdown(async move {
-        stop.wait().await;
+    serve(&edge, listener).await
+}
+
+/// Serves the edge on `listener` until its process stops and every request in hand is answered, or has taken too long.
+///
+/// # Errors
+/// When a setting is unusable.
+pub async fn serve(edge: &Edge, listener: TcpListener) -> anyhow::Result<()> {
+    let (http, process) = (&edge.0.http, &edge.0.process);
+    let drain = Duration::from_millis(http.drain_ms);
+    let front = Front::new(router(edge), edge.0.tls.clone(), http, &process.metrics)?;
+    let (shut, close) = (Stop::default(), Stop::default());
+    let draining = async {
+        process.stop.wait().await;
         // Answers now say "Connection: close", so that busy clients move on before the door closes.
         sleep(drain).await;
-        close.now();
-        draining.0.commands.stop_waiting();
+        shut.now();
+        edge.0.commands.stop_waiting();
         // Who has got in has that long to send a request; only then are idle connections closed.
         sleep(drain).await;
-    });
-    let stop = process.stop.clone();
-    let too_long = async move {
-        stop.wait().await;
-        sleep(drain * 2 + Duration::from_millis(config.http.drain_max_ms)).await;
+        close.now();
+        sleep(Duration::from_millis(http.drain_max_ms)).await;
+    };
+    let renewing = async {
+        match &edge.0.tls {
+            Some(tls) => tls.watch().await,
+            None => pending().await,
+        }
     };
     tokio::select! {
-        served = async { serving.await } => served.context("serve HTTP"),
-        () = too_long => {
-            warn!("some requests took too long and are cut off; their clients will repeat them");
-            Ok(())
-        }
+        () = renewing => {}
+        () = front.serve(Door::new(listener, shut.clone()), close.clone()) => {}
+        () = draining => warn!("some requests took too long and are cut off; their clients will repeat them"),
     }
+    Ok(())
 }
 
 /// The routes with their documentation.
@@ -100,7 +134,9 @@ pub fn router(edge: &Edge) -> Router {
         .merge(health)
         .fallback(async || Problem::NoRoute(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Problem::NoRoute(StatusCode::METHOD_NOT_ALLOWED))
+        .layer(from_fn_with_state(edge.clone(), limits::by_caller))
         .layer(from_fn_with_state(edge.clone(), authenticate))
+        .layer(from_fn_with_state(edge.clone(), limits::by_address))
         .layer(cors(&edge.0.http.cors_origins))
         .layer(from_fn_with_state(edge.clone(), observe))
         .with_state(edge.clone())
@@ -114,12 +150,10 @@ fn cors(origins: &[String]) -> CorsLayer {
         }
         value.ok()
     });
-    let names =
-        ["idempotency-key", "prefer", "last-event-id", "traceparent", "x-request-id"].map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(names.into_iter().chain([header::AUTHORIZATION, header::CONTENT_TYPE]).collect::<Vec<_>>())
-        .expose_headers([header::LOCATION, header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(REQUEST_HEADERS.map(HeaderName::from_static))
+        .expose_headers(RESPONSE_HEADERS.map(HeaderName::from_static))
         .max_age(Duration::from_hours(1))
 }

@@ -61,8 +61,8 @@ enum Command {
     Load(load::Args),
     /// Sell through faults on a private system, and check that nothing was lost, doubled or changed
     Torture(torture::Args),
-    /// Check a running system: every process, the database, NATS, and that sales, stock and receipts agree
-    Doctor(Data),
+    /// Check a running system: every process, the database, NATS, and that sales, stock and receipts agree; or its security
+    Doctor(doctor::Options),
     /// Run one part of the system in this process
     #[command(hide = true)]
     Run(run::Options),
@@ -111,7 +111,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Smoke(options) => smoke::command(options).await?,
         Command::Load(args) => return load::run(args).await,
         Command::Torture(args) => return Ok(torture::run(args).await),
-        Command::Doctor(data) => return doctor::command(&data).await,
+        Command::Doctor(options) => return doctor::command(&options).await,
         Command::Run(options) => return Ok(run::command(options)),
     }
     Ok(ExitCode::SUCCESS)

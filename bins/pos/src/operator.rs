@@ -36,7 +36,7 @@ pub(crate) struct Database {
 /// Where NATS is.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Nats {
-    /// NATS servers, separated by commas [default: that of the data folder]
+    /// NATS servers, separated by commas; encrypted with `tls://` [default: that of the data folder]
     #[arg(long = "nats", id = "nats", value_name = "URL", requires = "nats-password-file")]
     url: Option<String>,
     /// The operator's user on NATS
@@ -45,6 +45,9 @@ pub(crate) struct Nats {
     /// A file with the user's password on NATS
     #[arg(long = "nats-password-file", id = "nats-password-file", value_name = "FILE", requires = "nats")]
     password_file: Option<PathBuf>,
+    /// A PEM file with who vouches for servers at `tls://` [default: the authorities that this machine trusts]
+    #[arg(long = "nats-ca-file", id = "nats-ca-file", value_name = "FILE", requires = "nats")]
+    ca_file: Option<PathBuf>,
     /// Into how many partitions merchants are spread [default: that of the data folder, else 1]
     #[arg(long, value_name = "COUNT")]
     partitions: Option<u16>,
@@ -94,6 +97,7 @@ impl Nats {
                 url: url.clone(),
                 user: self.user.clone(),
                 password: read_password(file)?,
+                tls_ca_file: self.ca_file.clone().unwrap_or_default(),
                 partitions: self.partitions.unwrap_or(1),
             },
             _ => self.of_folder(data)?,
@@ -107,6 +111,7 @@ impl Nats {
             url: up.nats,
             user: self.user.clone(),
             password: Secrets::read(&data.folder()?.secrets())?.nats(&self.user).to_owned(),
+            tls_ca_file: PathBuf::new(),
             partitions: self.partitions.unwrap_or(up.partitions),
         })
     }
@@ -124,8 +129,13 @@ pub(crate) async fn connect_bus(settings: &tillstream_bus::Settings) -> anyhow::
     let until = Instant::now() + CONNECT;
     while !bus.is_connected() {
         if Instant::now() > until {
+            let tls = if settings.url.contains("tls://") {
+                " Does it speak TLS, with a certificate for that name, of an authority that is trusted here?"
+            } else {
+                ""
+            };
             bail!(
-                "NATS at {} does not let user {:?} in: is it running, and is the password right?",
+                "NATS at {} does not let user {:?} in: is it running, and is the password right?{tls}",
                 settings.url,
                 settings.user
             );

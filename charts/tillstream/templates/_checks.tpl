@@ -38,11 +38,11 @@
 
 {{- range $name, $values := include "tillstream.workers" . | fromJson -}}
 {{- $most := int (ternary $values.autoscaling.maxReplicas $values.replicas $values.autoscaling.enabled) -}}
-{{- $each := dig "database" "max_connections" (ternary 4 6 (eq $name "sales")) $values.settings | int -}}
+{{- $each := dig "database" "max_connections" (ternary 4 6 (has $name (list "sales" "identity"))) $values.settings | int -}}
 {{- $connections = add $connections (mul $most $each) -}}
 {{- /* One for each consumer of a partition, and for what is done beside: see the workers' settings.toml. */ -}}
 {{- $partitions := int $topology.partitions -}}
-{{- $least := get (dict "sales" (add 2 $partitions) "stock" (add 3 (mul 2 $partitions)) "receipts" (add 4 $partitions)) $name | int -}}
+{{- $least := get (dict "sales" (add 2 $partitions) "stock" (add 3 (mul 2 $partitions)) "receipts" (add 4 $partitions) "identity" (add 2 $partitions)) $name | int -}}
 {{- if lt $each $least -}}
 {{- fail (printf "the %s worker needs settings.database.max_connections of at least %d for %d partitions" $name $least $partitions) -}}
 {{- end -}}

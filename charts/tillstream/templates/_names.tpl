@@ -71,7 +71,7 @@ app.kubernetes.io/part-of: tillstream
 {{/* The workers, from what holds for all and what differs for each: worker → values. JSON. */}}
 {{- define "tillstream.workers" -}}
 {{- $workers := dict -}}
-{{- range $name := list "sales" "stock" "receipts" -}}
+{{- range $name := list "sales" "stock" "receipts" "identity" -}}
 {{- $values := mergeOverwrite (deepCopy (omit $.Values.workers "each")) (deepCopy (index $.Values.workers.each $name)) -}}
 {{- $_ := set $workers $name $values -}}
 {{- end -}}
@@ -80,7 +80,7 @@ app.kubernetes.io/part-of: tillstream
 
 {{/* The classes of streams that a worker consumes, as in libs/bus/src/topology.rs. The consumer is named as the worker. */}}
 {{- define "tillstream.consumes" -}}
-{{- index (dict "sales" (list "COMMANDS") "stock" (list "COMMANDS" "EVENTS") "receipts" (list "EVENTS")) . | toJson -}}
+{{- index (dict "sales" (list "COMMANDS") "stock" (list "COMMANDS" "EVENTS") "receipts" (list "EVENTS") "identity" (list "COMMANDS")) . | toJson -}}
 {{- end -}}
 
 {{/* Copies of each message. */}}

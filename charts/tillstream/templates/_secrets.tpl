@@ -1,17 +1,13 @@
 {{/* The secrets of the release: group → its keys. JSON. */}}
 {{- define "tillstream.secrets" -}}
-{{- $keys := list "receipts.ed25519" -}}
-{{- if not .Values.edge.tokensPublicKey -}}
-{{- $keys = append $keys "tokens.ed25519" -}}
-{{- end -}}
-{{- $nats := list "nats-edge" "nats-sales" "nats-stock" "nats-receipts" "nats-operator" -}}
+{{- $nats := list "nats-edge" "nats-sales" "nats-stock" "nats-receipts" "nats-identity" "nats-operator" -}}
 {{- if and .Values.nats.enabled (gt (int .Values.nats.replicas) 1) -}}
 {{- $nats = append $nats "nats-routes" -}}
 {{- end -}}
 {{- $groups := dict
   "nats" $nats
-  "postgresql" (list "postgres-owner" "postgres-edge" "postgres-sales" "postgres-stock" "postgres-receipts")
-  "keys" $keys -}}
+  "postgresql" (list "postgres-owner" "postgres-edge" "postgres-sales" "postgres-stock" "postgres-receipts" "postgres-identity")
+  "keys" (list "receipts.ed25519" "tokens.ed25519" "pins.pepper") -}}
 {{- if .Values.monitoring.exporters.postgresql.enabled -}}
 {{- $_ := set $groups "monitor" (list "postgres-monitor") -}}
 {{- end -}}

@@ -42,7 +42,7 @@
 {{- if $root.Values.tracing.endpoint -}}
 {{- $_ := set $own.tracing "trust_clients" $root.Values.tracing.trustClients -}}
 {{- end -}}
-{{- $_ := set $own "tokens" (dict "public_key_file" "/etc/tillstream/tokens/tokens.pub") -}}
+{{- $_ := set $own "tokens" (dict "key_file" "/etc/tillstream/secrets/tokens.ed25519") -}}
 {{- $_ := set $own.database "url" (include "tillstream.postgresql.url" (list $root "tillstream_edge" "read")) -}}
 {{- else -}}
 {{- $_ := set $own "worker" (dict "ack_wait_ms" $root.Values.topology.ackWaitMs) -}}

@@ -1,7 +1,7 @@
 {{/*
 A binary of ours: its settings, its Deployment and its budget. Edge and workers differ in what they are given here:
   root, role (edge, sales, …), component (edge, sales-worker, …), values, autoscaled,
-  secrets (for tillstream.secretsVolume), and optionally ports, lifecycle, initContainers, volumes, mounts (YAML).
+  secrets (for tillstream.secretsVolume), and optionally ports, lifecycle (YAML).
 */}}
 {{- define "tillstream.workload" -}}
 {{- $root := .root -}}
@@ -50,9 +50,6 @@ spec:
       terminationGracePeriodSeconds: {{ .values.gracePeriodSeconds }}
       {{- include "tillstream.spread" $part | nindent 6 }}
       {{- include "tillstream.placement" .values | nindent 6 }}
-      {{- with .initContainers }}
-      initContainers: {{- . | nindent 8 }}
-      {{- end }}
       containers:
         - name: {{ .component }}
           image: {{ include "tillstream.image" $part }}
@@ -75,17 +72,11 @@ spec:
             {{- with include "tillstream.postgresql.caMount" $root }}
             {{- . | nindent 12 }}
             {{- end }}
-            {{- with .mounts }}
-            {{- . | nindent 12 }}
-            {{- end }}
       volumes:
         - name: settings
           configMap: {name: {{ $name }}, defaultMode: 0444}
         {{- include "tillstream.secretsVolume" (merge (dict "root" $root) .secrets) | nindent 8 }}
         {{- with include "tillstream.postgresql.caVolume" $root }}
-        {{- . | nindent 8 }}
-        {{- end }}
-        {{- with .volumes }}
         {{- . | nindent 8 }}
         {{- end }}
 ---

@@ -1,6 +1,8 @@
 //! The connection to NATS.
 
-use std::{sync::Arc, time::Duration};
+mod tls;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_nats::{ConnectOptions, Event, connection::State, jetstream};
 use serde::Deserialize;
@@ -10,12 +12,17 @@ use tracing::{info, warn};
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// For example `nats://127.0.0.1:4222`; several, separated by commas, for a cluster.
+    /// For example `nats://127.0.0.1:4222`; several, separated by commas, for a cluster. With `tls://` in place of `nats://`,
+    /// nothing is sent before the server has shown a certificate for the host's name; then all have `tls://`.
     pub url: String,
     /// The user of this role.
     pub user: String,
     /// Its password.
     pub password: String,
+    /// Who vouches for the servers: a PEM file of one or more certificates, and then nobody else does. Empty: the
+    /// authorities that the machine trusts. Only with `tls://`.
+    #[serde(default)]
+    pub tls_ca_file: PathBuf,
     /// Into how many partitions merchants are spread, 1 to 64. The same for all parts of a system.
     pub partitions: u16,
 }
@@ -26,6 +33,7 @@ impl std::fmt::Debug for Settings {
             .field("url", &self.url)
             .field("user", &self.user)
             .field("password", &"[redacted]")
+            .field("tls_ca_file", &self.tls_ca_file)
             .field("partitions", &self.partitions)
             .finish()
     }
@@ -48,6 +56,20 @@ pub enum ConnectError {
     /// The settings make no sense.
     #[error("partitions must be 1 to 64, not {0}")]
     Partitions(u16),
+    /// Some connections would be encrypted and others not.
+    #[error("the NATS servers {0} must either all begin with tls:// or none of them")]
+    MixedTls(String),
+    /// A file that would never be looked at.
+    #[error("{} says who vouches for the NATS servers, but {url} is not encrypted: write tls:// or leave the file out", .file.display())]
+    CaWithoutTls {
+        /// Where.
+        url: String,
+        /// The file that was named.
+        file: PathBuf,
+    },
+    /// Nobody would be trusted.
+    #[error("could not read certificates from {}", .0.display())]
+    Ca(PathBuf, #[source] std::io::Error),
 }
 
 /// A connection, and what is built on it. Cheap to clone.
@@ -70,7 +92,8 @@ impl Bus {
             return Err(ConnectError::Partitions(settings.partitions));
         }
         let addresses: Vec<&str> = settings.url.split(',').map(str::trim).collect();
-        let client = ConnectOptions::with_user_and_password(settings.user.clone(), settings.password.clone())
+        let options = ConnectOptions::with_user_and_password(settings.user.clone(), settings.password.clone());
+        let client = tls::protected(options, settings)?
             .name(format!("tillstream-{}", settings.user))
             .custom_inbox_prefix(inbox(&settings.user))
             .request_timeout(Some(timeout))

@@ -38,10 +38,10 @@ pub struct Sent {
 }
 
 /// How many envelopes wait in a lane; it can be asked for as long as the lane is open.
-#[derive(Clone, Debug)]
-pub struct Gauge(mpsc::WeakSender<Waiting>);
+#[derive(Debug)]
+pub struct Gauge<H>(mpsc::WeakSender<Waiting<H>>);
 
-impl Gauge {
+impl<H> Gauge<H> {
     /// How many wait now.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -49,20 +49,21 @@ impl Gauge {
     }
 }
 
-/// A way to one subject.
+/// A way to one subject. With each envelope something may be held that is let go when the envelope has left.
 #[derive(Debug)]
-pub struct Lane {
-    queue: mpsc::Sender<Waiting>,
+pub struct Lane<H> {
+    queue: mpsc::Sender<Waiting<H>>,
     worker: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct Waiting<H> {
     envelope: Envelope,
+    held: H,
     done: oneshot::Sender<Result<(), PublishError>>,
 }
 
-impl Lane {
+impl<H: Send + 'static> Lane<H> {
     /// Opens a lane to `subject`, which says what it has sent. It closes when it is dropped.
     #[must_use]
     pub fn open(bus: Bus, subject: String, limits: Limits, sent: impl Fn(Sent) + Send + 'static) -> Self {
@@ -72,20 +73,21 @@ impl Lane {
 
     /// Tells how many envelopes wait.
     #[must_use]
-    pub fn gauge(&self) -> Gauge {
+    pub fn gauge(&self) -> Gauge<H> {
         Gauge(self.queue.downgrade())
     }
 
-    /// Sends an envelope and waits until the stream has stored it.
+    /// Sends an envelope and waits until the stream has stored it. `held` is dropped once it no longer waits, whoever waits
+    /// for that.
     ///
     /// # Errors
     /// [`PublishError`]; only after [`PublishError::Unknown`] may it have been stored.
-    pub async fn send(&self, envelope: Envelope) -> Result<(), PublishError> {
+    pub async fn send(&self, envelope: Envelope, held: H) -> Result<(), PublishError> {
         if envelope.size_bytes() > MAX_ENVELOPE_BYTES {
             return Err(PublishError::TooLarge);
         }
         let (done, stored) = oneshot::channel();
-        self.queue.try_send(Waiting { envelope, done }).map_err(|error| match error {
+        self.queue.try_send(Waiting { envelope, held, done }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => PublishError::Busy,
             mpsc::error::TrySendError::Closed(_) => PublishError::Disconnected,
         })?;
@@ -93,17 +95,17 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl<H> Drop for Lane<H> {
     fn drop(&mut self) {
         self.worker.abort();
     }
 }
 
-async fn run(
+async fn run<H>(
     bus: Bus,
     subject: String,
     limits: Limits,
-    mut queue: mpsc::Receiver<Waiting>,
+    mut queue: mpsc::Receiver<Waiting<H>>,
     sent: impl Fn(Sent) + Send + 'static,
 ) {
     let mut waiting = Vec::with_capacity(limits.batch);
@@ -119,11 +121,13 @@ async fn run(
             }
         }
         let rest = waiting.split_off(fitting(&waiting));
-        let (envelopes, done): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.envelope, one.done)).unzip();
+        let (envelopes, done): (Vec<_>, Vec<_>) =
+            waiting.into_iter().map(|one| (one.envelope, (one.done, one.held))).unzip();
         let began = Instant::now();
         let result = bus.publish(subject.clone(), Batch { envelopes }.encode()).await;
         sent(Sent { envelopes: done.len(), took: began.elapsed() });
-        for done in done {
+        for (done, held) in done {
+            drop(held);
             // A client that has gone away no longer listens; its command is stored all the same.
             drop(done.send(result.clone()));
         }
@@ -132,7 +136,7 @@ async fn run(
 }
 
 /// How many from the front go into one message: at least one.
-fn fitting(waiting: &[Waiting]) -> usize {
+fn fitting<H>(waiting: &[Waiting<H>]) -> usize {
     let mut bytes = 0;
     let fit = waiting.iter().take_while(|one| {
         bytes += one.envelope.size_bytes();

@@ -124,6 +124,21 @@ impl Call<'_> {
         self.header("content-type", "application/json").body(body.to_string())
     }
 
+    /// As the bearer of this token.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sends it and leaves the answer's body, which may have no end, unread.
+    ///
+    /// # Panics
+    /// When the request is malformed.
+    pub async fn status(self) -> StatusCode {
+        let request = self.request.body(Body::from(self.body)).expect("the test's request is well-formed");
+        self.shop.router().oneshot(request).await.expect("the router answers every request").status()
+    }
+
     /// Sends it and reads the answer to its end.
     ///
     /// # Panics

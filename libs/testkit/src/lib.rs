@@ -7,6 +7,7 @@ mod database;
 mod fixture;
 mod http;
 mod shop;
+mod staff;
 
 pub use database::Database;
 pub use fixture::{Fixture, NEXT_DOOR, SHOP};

@@ -1,6 +1,6 @@
 //! The whole system in one process, for one test.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, response::IntoResponse};
 use ed25519_dalek::SigningKey;
@@ -25,7 +25,7 @@ use tillstream_runtime::{
 use tillstream_sales_worker::Sales;
 use tillstream_servers::{Programs, child::Child, free_port, nats};
 use tillstream_stock_worker::{Adjustments, Depletion};
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 
 use crate::{Database, Fixture, NEXT_DOOR, SHOP};
 
@@ -152,6 +152,18 @@ impl Shop {
         tillstream_edge::router(&self.edge)
     }
 
+    /// Serves the edge over TCP from now on.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it has just been bound");
+        let edge = self.edge.clone();
+        tokio::spawn(async move { tillstream_edge::serve(&edge, listener).await.expect("the settings are usable") });
+        address
+    }
+
     /// Another edge on the same system, as after a restart.
     pub async fn restart_edge(&mut self) {
         let process = process(&self.clock, &self.ids, Stop::default());
@@ -190,6 +202,22 @@ impl Shop {
             nats.kill9().expect("the broker is ours to kill");
             nats.wait().await.expect("the broker ends");
         }
+    }
+
+    /// Halts the broker where it is.
+    ///
+    /// # Panics
+    /// When it was killed.
+    pub fn halt_nats(&self) {
+        self.nats.as_ref().expect("the broker runs").pause().expect("the broker is ours to halt");
+    }
+
+    /// Lets the broker go on.
+    ///
+    /// # Panics
+    /// When it was killed.
+    pub fn resume_nats(&self) {
+        self.nats.as_ref().expect("the broker runs").resume().expect("the broker is ours to resume");
     }
 
     /// Starts the broker that was killed.
@@ -356,7 +384,7 @@ pub fn receipts() -> Receipts {
     Receipts::new(tillstream_domain::receipt::SigningKey::from_seed(&[7; 32]))
 }
 
-fn token_key() -> SigningKey {
+pub(crate) fn token_key() -> SigningKey {
     SigningKey::from_bytes(&[9; 32])
 }
 
@@ -380,7 +408,13 @@ fn traced(name: &'static str, process: &Process, options: &ShopOptions) -> Proce
 }
 
 fn bus_settings(server: &nats::Server, role: &str, partitions: u16) -> tillstream_bus::Settings {
-    tillstream_bus::Settings { url: server.url(), user: role.to_owned(), password: PASSWORD.to_owned(), partitions }
+    tillstream_bus::Settings {
+        url: server.url(),
+        user: role.to_owned(),
+        password: PASSWORD.to_owned(),
+        tls_ca_file: PathBuf::new(),
+        partitions,
+    }
 }
 
 fn broker(folder: &TempDir, partitions: u16) -> nats::Server {

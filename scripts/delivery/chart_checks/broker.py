@@ -43,7 +43,7 @@ def server(program, release, pos, folder):
     arguments = arguments[:arguments.index("--out")]
     for name in ("server", "authorization", "secrets", "data"):
         (folder / name).mkdir()
-    for role in ("edge", "sales", "stock", "receipts", "operator"):
+    for role in ("edge", "sales", "stock", "receipts", "identity", "operator"):
         (folder / "secrets" / f"nats-{role}").write_text(secrets.token_hex(32))
     (folder / "authorization" / "nats.conf").write_text(run(pos, arguments))
 

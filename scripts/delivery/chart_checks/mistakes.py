@@ -24,6 +24,12 @@ def container(documents, kind, part):
     return one(documents, kind, part)["spec"]["template"]["spec"]["containers"][0]
 
 
+def given(documents, part):
+    """The secrets that a Deployment's pods mount, one entry for each group."""
+    volumes = one(documents, "Deployment", part)["spec"]["template"]["spec"]["volumes"]
+    return next(volume for volume in volumes if volume["name"] == "secrets")["projected"]["sources"]
+
+
 PLAIN, MONITORED, GATEWAY, FIXED = "default, plain", "default, monitoring", "default, gateway", "default, fixed"
 
 
@@ -275,9 +281,7 @@ def a_mount_without_volume(documents):
 
 @mistake("least_secrets", PLAIN)
 def the_edge_as_operator(documents):
-    volumes = one(documents, "Deployment", "edge")["spec"]["template"]["spec"]["volumes"]
-    secrets = next(volume for volume in volumes if volume["name"] == "secrets")
-    secrets["projected"]["sources"][0]["secret"]["items"].append({"key": "nats-operator", "path": "nats-operator"})
+    given(documents, "edge")[0]["secret"]["items"].append({"key": "nats-operator", "path": "nats-operator"})
 
 
 @mistake("least_secrets", PLAIN)
@@ -287,8 +291,24 @@ def the_edge_as_server(documents):
 
 
 @mistake("least_secrets", PLAIN)
-def the_edge_with_the_seed(documents):
-    container(documents, "Deployment", "edge")["volumeMounts"].append({"name": "key", "mountPath": "/key"})
+def the_edge_with_the_key_of_receipts(documents):
+    given(documents, "edge")[-1]["secret"]["items"].append({"key": "receipts.ed25519", "path": "receipts.ed25519"})
+
+
+@mistake("least_secrets", PLAIN)
+def a_worker_with_the_pepper(documents):
+    given(documents, "identity-worker")[0]["secret"]["items"].append({"key": "pins.pepper", "path": "pins.pepper"})
+
+
+@mistake("told_of_secrets", PLAIN)
+def an_edge_without_its_key(documents):
+    settings = one(documents, "ConfigMap", "edge")["data"]
+    settings["settings.toml"] = settings["settings.toml"].replace("key_file", "remember = 1 #")
+
+
+@mistake("told_of_secrets", PLAIN)
+def a_key_that_is_not_mounted(documents):
+    given(documents, "receipts-worker").pop()
 
 
 @mistake("generated_secrets", PLAIN)

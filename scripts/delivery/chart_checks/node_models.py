@@ -8,11 +8,12 @@ import subprocess
 from . import tools
 
 FOLDER = tools.HERE / "models"
+FILES = ("package.json", "package-lock.json", "check.mjs")
 GROUPS = ("k8s.elastic.co", "external-secrets.io", "gateway.networking.k8s.io", "networking.gke.io", "keda.sh")
 
 
 def install(folder):
-    for name in ("package.json", "package-lock.json", "check.mjs"):
+    for name in FILES:
         shutil.copy(FOLDER / name, folder)
     if subprocess.run(["npm", "ci", "--ignore-scripts", "--silent"], cwd=folder).returncode != 0:
         tools.fail("the models could not be had (npm says why above): it needs the network once")
@@ -49,7 +50,7 @@ def run(helm):
     if not (shutil.which("node") and shutil.which("npm")):
         print("NOT RUN: models of Gateway, GKE, External Secrets and Elastic resources (they need node and npm)")
         return
-    folder = tools.in_place(tools.CACHE / f"models-{tools.digest(FOLDER / 'package-lock.json')}-{tools.digest(FOLDER / 'check.mjs')}", install)
+    folder = tools.kept("models", "".join((FOLDER / name).read_text() for name in FILES), install)
     files, given = PROFILES["gke"]
     everything = merged(given, merged(VARIATIONS["gateway"], VARIATIONS["logging"]))
     releases = [helm.template("gke with logging", files, merged(everything, VARIATIONS["web"])),

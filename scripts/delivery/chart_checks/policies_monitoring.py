@@ -29,7 +29,7 @@ def monitors(release):
             yield f"{title(monitor)} does not name its job {job}"
     if monitoring["serviceMonitors"]["enabled"]:
         scraped = {component(monitor) for monitor in release.of("ServiceMonitor")}
-        for part in sorted({"edge", "sales-worker", "stock-worker", "receipts-worker"} - scraped):
+        for part in sorted({"edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker"} - scraped):
             yield f"{part} is not scraped"
 
 

@@ -74,7 +74,7 @@ def ways(release):
     """Who needs whom reaches them, and nobody else does."""
     if not release.values["networkPolicies"]["enabled"]:
         return
-    clients = {"edge", "sales-worker", "stock-worker", "receipts-worker", "setup", "operator"}
+    clients = {"edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker", "setup", "operator"}
     wanted = {(source, "nats", 4222) for source in clients} | {(source, "postgresql", 5432) for source in clients}
     wanted |= {("smoke", "edge", 8080), ("postgresql-exporter", "postgresql", 5432), ("nats", "nats", 6222)}
     components = {component(owner) for owner, _, _ in release.pods()}

@@ -4,7 +4,7 @@ from . import topology
 from .policies import policy
 from .rendering import component, title
 
-OURS = {"edge", "sales-worker", "stock-worker", "receipts-worker"}
+OURS = {"edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker"}
 
 
 @policy
@@ -130,7 +130,7 @@ def configured(release):
     for document in release.of("Deployment", "StatefulSet"):
         template = document["spec"]["template"]
         uses = [volume["configMap"]["name"] for volume in template["spec"]["volumes"] if "configMap" in volume]
-        if any(not name.endswith("-tokens") for name in uses) and "checksum/config" not in template["metadata"].get("annotations", {}):
+        if uses and "checksum/config" not in template["metadata"].get("annotations", {}):
             yield f"{title(document)} does not restart when its settings change"
     for document in release.of("ConfigMap"):
         for file, text in document.get("data", {}).items():

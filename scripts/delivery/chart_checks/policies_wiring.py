@@ -4,7 +4,9 @@ import base64
 import re
 import subprocess
 
+from . import topology
 from .policies import policy
+from .policies_pods import OURS
 from .rendering import component, title
 
 
@@ -76,20 +78,35 @@ def least_secrets(release):
     for owner, _, spec in release.pods():
         role = component(owner).removesuffix("-worker")
         mine = {f"nats-{role}", f"postgres-{role}"}
-        extra = {"edge": {"tokens.ed25519"}, "receipts": {"receipts.ed25519"}, "smoke": {"tokens.ed25519", "token"},
-                 "nats": {f"nats-{name}" for name in ("edge", "sales", "stock", "receipts", "operator", "routes")},
+        extra = {"edge": {"tokens.ed25519", "pins.pepper"}, "receipts": {"receipts.ed25519"}, "smoke": {"tokens.ed25519", "token"},
+                 "nats": {f"nats-{name}" for name in ("edge", "sales", "stock", "receipts", "identity", "operator", "routes")},
                  "operator": {"nats-operator", "postgres-owner", "receipts.ed25519"},
-                 "setup": {"nats-operator", "postgres-monitor"} | {f"postgres-{name}" for name in ("owner", "edge", "sales", "stock", "receipts")},
+                 "setup": {"nats-operator", "postgres-monitor"} | {
+                     f"postgres-{name}" for name in ("owner", "edge", "sales", "stock", "receipts", "identity")},
                  "postgresql": {"postgres-owner"}, "postgresql-exporter": {"postgres-monitor"},
                  "logging-setup": {"elastic", "ca.crt"}}.get(role, set())
         volumes = [volume for volume in spec.get("volumes", []) if volume["name"] != "postgres-ca"]
         for kind, _, keys in [*environment(spec), *(found for volume in volumes for found in sources(volume))]:
             if kind == "Secret" and keys - mine - extra:
                 yield f"{title(owner)} is given {sorted(keys - mine - extra)}"
-        if role == "edge":
-            for container in spec["containers"]:
-                if any(mount["name"] == "key" for mount in container["volumeMounts"]):
-                    yield "the edge's own container holds the key that signs tokens"
+
+
+@policy
+def told_of_secrets(release):
+    """A binary of ours is told where each secret is that it knows a setting for, and the secret is there."""
+    for document in release.of("Deployment"):
+        if component(document) not in OURS:
+            continue
+        spec = document["spec"]["template"]["spec"]
+        mounted = set().union(*(keys for volume in spec["volumes"] for kind, _, keys in sources(volume) if kind == "Secret"))
+        text = release.find("ConfigMap", document["metadata"]["name"])["data"]["settings.toml"]
+        given = dict(topology.values(topology.tomllib.loads(text)))
+        for setting in sorted(topology.secrets(component(document))):
+            path = given.get(setting)
+            if path is None:
+                yield f"{title(document)}: is not told where its secret is, by {setting}"
+            elif path.rsplit("/", 1)[-1] not in mounted:
+                yield f"{title(document)}: {setting} is {path}, which is not mounted"
 
 
 @policy

@@ -8,7 +8,7 @@ from pathlib import Path
 from . import tools
 from .rendering import component, title
 
-OURS = ("edge", "sales-worker", "stock-worker", "receipts-worker", "pos")
+OURS = ("edge", "sales-worker", "stock-worker", "receipts-worker", "identity-worker", "pos")
 
 
 def built(name):

@@ -26,13 +26,23 @@ def limits():
     return set(re.findall(r"pub (\w+):", block[1]))
 
 
-def keys(table, path=()):
-    """Every setting of a TOML table, as a dotted name."""
+def values(table, path=()):
+    """Every setting of a TOML table, as a dotted name, and its value."""
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from keys(value, (*path, key))
+            yield from values(value, (*path, key))
         else:
-            yield ".".join((*path, key))
+            yield ".".join((*path, key)), value
+
+
+def keys(table):
+    """Every setting of a TOML table, as a dotted name."""
+    return (key for key, _ in values(table))
+
+
+def secrets(binary):
+    """The settings of a binary that name a file with a secret, without which it does not run. TLS may be left out."""
+    return {key for key in settings(binary) if re.search(r"[._](key|password|pepper)_file$", key) and "tls" not in key}
 
 
 def settings(binary):

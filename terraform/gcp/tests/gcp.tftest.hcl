@@ -36,7 +36,7 @@ run "the_pipeline_finds_what_it_needs" {
     error_message = "the Gateway needs the policy that refuses old TLS"
   }
   assert {
-    condition     = length(output.secret_ids) == 15
+    condition     = length(output.secret_ids) == 18
     error_message = "every secret must have a place"
   }
 }

@@ -13,9 +13,9 @@ variable "names" {
   description = "Names of the files of `pos secrets init`, and of the password of routes between NATS servers, that are kept here. A dot becomes a dash."
   type        = set(string)
   default = [
-    "nats-edge", "nats-sales", "nats-stock", "nats-receipts", "nats-operator", "nats-routes",
-    "postgres-owner", "postgres-edge", "postgres-sales", "postgres-stock", "postgres-receipts",
-    "receipts.ed25519", "tokens.ed25519", "receipts.pub", "tokens.pub",
+    "nats-edge", "nats-sales", "nats-stock", "nats-receipts", "nats-identity", "nats-operator", "nats-routes",
+    "postgres-owner", "postgres-edge", "postgres-sales", "postgres-stock", "postgres-receipts", "postgres-identity",
+    "receipts.ed25519", "tokens.ed25519", "pins.pepper", "receipts.pub", "tokens.pub",
   ]
 
   validation {

@@ -61,10 +61,11 @@ pub(crate) enum Status {
     operation_id = "show_command",
     path = "/v1/commands/{id}",
     tag = "commands",
+    extensions(("x-permission" = json!("none")), ("x-place" = json!("own"))),
     params(("id" = Uuid, Path, description = "The `Idempotency-Key` with which it was sent")),
     responses(
         (status = 200, description = "The command, and what became of it as far as it is decided", body = Command),
-        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "There is no such command, or it is not decided yet", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),

@@ -59,11 +59,11 @@ pub(crate) struct LiveEvent {
     operation_id = "follow_events",
     path = "/v1/events",
     tag = "events",
+    extensions(("x-permission" = json!("events.read")), ("x-place" = json!("anywhere"))),
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen")),
     responses(
         (status = 200, description = "A stream that goes on until the client or the server ends it", body = LiveEvent, content_type = "text/event-stream"),
         (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "Events cannot be followed now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]

@@ -43,11 +43,11 @@ pub(crate) struct Product {
     operation_id = "list_products",
     path = "/v1/products",
     tag = "catalogue",
+    extensions(("x-permission" = json!("catalogue.read")), ("x-place" = json!("anywhere"))),
     params(PageQuery),
     responses(
         (status = 200, description = "One page of products", body = Page<Product>),
         (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]

@@ -28,10 +28,11 @@ use crate::{
     operation_id = "show_receipt",
     path = "/v1/sales/{id}/receipt",
     tag = "sales",
+    extensions(("x-permission" = json!("sales.read")), ("x-place" = json!("document"))),
     params(("id" = Uuid, Path), ("Accept" = Option<String>, Header, description = "`application/json` or `text/plain`")),
     responses(
         (status = 200, description = "The receipt", content((Receipt = "application/json"), (String = "text/plain"))),
-        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "There is no such sale, or its receipt is not issued yet", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),

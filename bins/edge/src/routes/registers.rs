@@ -19,7 +19,9 @@ use crate::{
 };
 
 /// A register.
+// Not `Register` in the OpenAPI document: that is what a sale names, and has no store.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ListedRegister)]
 pub(crate) struct Register {
     /// Its id.
     id: RegisterId,
@@ -35,9 +37,9 @@ pub(crate) struct Register {
     operation_id = "list_registers",
     path = "/v1/registers",
     tag = "catalogue",
+    extensions(("x-permission" = json!("catalogue.read")), ("x-place" = json!("anywhere"))),
     responses(
         (status = 200, description = "The registers", body = Page<Register>),
-        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]

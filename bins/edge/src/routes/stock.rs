@@ -110,7 +110,11 @@ impl From<stock::Level> for Level {
         ("Idempotency-Key" = Uuid, Header, description = "A new UUID for a new adjustment; the same one to repeat it"),
         ("Prefer" = Option<String>, Header, description = "`respond-async`, `wait=SECONDS`"),
     ),
-    request_body = NewAdjustment,
+    request_body(content = NewAdjustment, example = json!({
+        "store": "cafe0000-0000-8000-8001-000000000001",
+        "reason": "received",
+        "lines": [{"product": "cafe0000-0000-8000-8003-000000000001", "delta": "24"}],
+    })),
     responses(
         (status = 201, description = "The levels moved", body = Moved, headers(("Location" = String))),
         (status = 202, description = "The adjustment is durable and will be decided", body = super::Accepted, headers(("Location" = String))),

@@ -1,6 +1,6 @@
 //! NATS, and what waits in it.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -23,6 +23,7 @@ pub(super) async fn check(up: &UpFile, folder: &Folder) -> Vec<Finding> {
             url: up.nats.clone(),
             user: "operator".to_owned(),
             password: Secrets::read(&folder.secrets())?.nats("operator").to_owned(),
+            tls_ca_file: PathBuf::new(),
             partitions: up.partitions,
         };
         operator::connect_bus(&settings).await

@@ -10,7 +10,10 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use tillstream_bus::subject::MAX_PARTITIONS;
 
-use super::Secrets;
+use super::{
+    Secrets,
+    rotate::{self, Retire, Rotate},
+};
 use crate::console::out;
 
 /// What to do.
@@ -27,6 +30,10 @@ pub(crate) enum Command {
     },
     /// Print the public half of a key
     Public(Public),
+    /// Make a key or passwords anew, keep what must be kept of the old ones, and say what to restart
+    Rotate(Rotate),
+    /// Remove what was kept of earlier keys, so that what they signed is no longer taken
+    Retire(Retire),
 }
 
 /// Where the secrets are.
@@ -34,10 +41,10 @@ pub(crate) enum Command {
 pub(crate) struct Folder {
     /// The folder with a file for each secret
     #[arg(long, value_name = "DIR")]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// Into how many partitions merchants are spread: NATS permissions name them
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_PARTITIONS)))]
-    partitions: u16,
+    pub(super) partitions: u16,
 }
 
 /// Options of `pos secrets init`.
@@ -93,6 +100,8 @@ pub(crate) fn command(command: &Command) -> anyhow::Result<()> {
             to.put(&super::authorization(dir, *partitions)?)?;
         }
         Command::Public(Public { key, to }) => to.put(&super::public_half(key)?)?,
+        Command::Rotate(options) => rotate::rotate(options)?,
+        Command::Retire(options) => rotate::retire(options)?,
     }
     Ok(())
 }

@@ -7,9 +7,11 @@
 //! | `receipts.ed25519`, `tokens.ed25519` | the keys that sign receipts and tokens: 32 bytes, hexadecimal |
 //! | `pins.pepper` | what every PIN is hashed with: 32 bytes, hexadecimal |
 //! | `receipts.pub`, `tokens.pub` | their public halves, made from them |
+//! | `receipts-<n>.pub`, `tokens-<n>.pub` | the public halves of keys that signed before those |
 //! | `nats-authorization.conf` | who may do what on NATS, made from the passwords and the number of partitions |
 
 mod command;
+mod rotate;
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +28,7 @@ use tillstream_servers::Password;
 use tillstream_store::role;
 
 pub(crate) use command::{Command, command};
+pub(crate) use rotate::earlier_files;
 
 use crate::folder::write_private;
 
@@ -57,8 +60,12 @@ impl Secrets {
         let mut made = Vec::new();
         for name in names().filter(|name| !dir.join(name).exists()) {
             let text = match name.strip_suffix(".ed25519") {
-                None if name != PEPPER => Password::random()?.reveal().to_owned(),
-                None => format!("{}{}", Password::random()?.reveal(), Password::random()?.reveal()),
+                None if name != PEPPER => format!(
+                    "{}
+",
+                    Password::random()?.reveal()
+                ),
+                None => new_seed()?,
                 Some(signer) => {
                     let public = dir.join(format!("{signer}.pub"));
                     if public.exists() {
@@ -67,10 +74,10 @@ impl Secrets {
                             public.display()
                         );
                     }
-                    format!("{}{}", Password::random()?.reveal(), Password::random()?.reveal())
+                    new_seed()?
                 }
             };
-            write_private(&dir.join(&name), &format!("{text}\n"))?;
+            write_private(&dir.join(&name), &text)?;
             made.push(name);
         }
         for signer in KEYS {
@@ -151,6 +158,11 @@ fn derive(path: &Path, text: &str) -> anyhow::Result<()> {
         Ok(found) if found == text => Ok(()),
         _ => write_private(path, text),
     }
+}
+
+/// 32 random bytes, as the file of a key holds them.
+fn new_seed() -> anyhow::Result<String> {
+    Ok(format!("{}{}\n", Password::random()?.reveal(), Password::random()?.reveal()))
 }
 
 /// Reads a key: 32 bytes as 64 hexadecimal digits.

@@ -12,7 +12,11 @@ mod supervisor;
 pub use options::StackOptions;
 pub use role::Role;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use futures_util::future::{join_all, try_join_all};
@@ -225,7 +229,7 @@ impl Stack {
 
     /// The folder with the signing keys.
     #[must_use]
-    pub fn keys(&self) -> std::path::PathBuf {
+    pub fn keys(&self) -> PathBuf {
         self.folder.secrets()
     }
 
@@ -254,6 +258,7 @@ impl Stack {
             url: self.servers.nats_url(),
             user: user.to_owned(),
             password: self.secrets.nats(user).to_owned(),
+            tls_ca_file: PathBuf::new(),
             partitions: self.options.partitions,
         }
     }

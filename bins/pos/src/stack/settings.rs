@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
@@ -12,7 +12,7 @@ use tillstream_servers::{free_listener, port_or_free};
 use toml::{Table, Value};
 
 use super::{Role, Stack, StackOptions};
-use crate::folder::write_private;
+use crate::{folder::write_private, secrets::earlier_files};
 
 /// Where the edge listens if nobody says otherwise.
 const EDGE_PORT: u16 = 8080;
@@ -72,6 +72,9 @@ impl Ports {
     }
 }
 
+/// Connections that an edge on one machine takes.
+const CONNECTIONS: i64 = 8192;
+
 impl Stack {
     /// Writes `run/<role>.toml` for each of our own parts.
     pub(super) fn write_settings(&self) -> anyhow::Result<()> {
@@ -93,15 +96,17 @@ impl Stack {
         let mut settings = Table::new();
         if role == Role::Edge {
             settings.insert("listen".to_owned(), self.ports.edge.to_string().into());
-            settings.insert("tokens".to_owned(), self.key_setting("key_file", "tokens.ed25519"));
+            settings.insert("tokens".to_owned(), self.signing("tokens")?);
+            // All tills of one machine have one address, and as many may be tried out as there may be connections.
+            let http =
+                table([("max_connections", CONNECTIONS.into()), ("max_connections_per_address", CONNECTIONS.into())]);
+            settings.insert("http".to_owned(), http.into());
         } else {
             let listen = self.ports.admin_url(role).replace("http://", "");
             process.insert("listen".to_owned(), listen.into());
         }
         if role == Role::ReceiptsWorker {
-            let key = text(&self.folder.secrets().join("receipts.ed25519"));
-            let signing = table([("key_file", key), ("earlier_keys", earlier_keys(&self.folder.secrets())?.into())]);
-            settings.insert("signing".to_owned(), signing.into());
+            settings.insert("signing".to_owned(), self.signing("receipts")?);
         }
         if role == Role::SalesWorker
             && let Some(sabotage) = &self.options.sabotage
@@ -121,24 +126,22 @@ impl Stack {
         Ok(settings)
     }
 
-    fn key_setting(&self, setting: &str, file: &str) -> Value {
-        table([(setting, text(&self.folder.secrets().join(file)))]).into()
+    /// The key of `signer`, and the public halves of those before it.
+    fn signing(&self, signer: &str) -> anyhow::Result<Value> {
+        let secrets = self.folder.secrets();
+        let key = text(&secrets.join(format!("{signer}.ed25519")));
+        Ok(table([("key_file", key), ("earlier_keys", earlier_keys(&secrets, signer)?.into())]).into())
     }
 }
 
-/// The public halves of keys that signed earlier receipts: what is in `receipts-*.pub`.
-fn earlier_keys(secrets: &Path) -> anyhow::Result<Vec<String>> {
-    let mut keys = Vec::new();
-    for file in fs::read_dir(secrets).with_context(|| format!("read {}", secrets.display()))? {
-        let path = file.with_context(|| format!("read {}", secrets.display()))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("receipts-") && name.ends_with(".pub") {
-            let key = fs::read_to_string(&path).map_err(anyhow::Error::from);
-            let key = key.and_then(|text| Ok(text.trim().parse::<VerifyingKey>()?));
-            keys.push(key.with_context(|| format!("read the earlier key {}", path.display()))?.into());
-        }
-    }
-    Ok(keys)
+/// The public halves of the keys of `signer` that were in use before.
+fn earlier_keys(secrets: &Path, signer: &str) -> anyhow::Result<Vec<String>> {
+    let key = |path: &PathBuf| {
+        let key = fs::read_to_string(path).map_err(anyhow::Error::from);
+        let key = key.and_then(|text| Ok(text.trim().parse::<VerifyingKey>()?));
+        Ok(key.with_context(|| format!("read the earlier key {}", path.display()))?.into())
+    };
+    earlier_files(secrets, signer)?.iter().map(key).collect()
 }
 
 fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
@@ -161,9 +164,9 @@ mod tests {
         let [earlier, present] = [1, 2].map(|seed| String::from(SigningKey::from_seed(&[seed; 32]).verifying_key()));
         fs::write(secrets.path().join("receipts-1.pub"), format!("{earlier}\n")).unwrap();
         fs::write(secrets.path().join("receipts.pub"), present).unwrap();
-        assert_eq!(earlier_keys(secrets.path()).unwrap(), [earlier]);
+        assert_eq!(earlier_keys(secrets.path(), "receipts").unwrap(), [earlier]);
         fs::write(secrets.path().join("receipts-2.pub"), "none").unwrap();
-        let failure = format!("{:#}", earlier_keys(secrets.path()).unwrap_err());
+        let failure = format!("{:#}", earlier_keys(secrets.path(), "receipts").unwrap_err());
         assert!(failure.contains("receipts-2.pub"), "{failure}");
     }
 }

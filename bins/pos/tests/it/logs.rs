@@ -12,9 +12,14 @@ use nix::{
 };
 use serde_json::Value;
 use tillstream_domain::time::Timestamp;
+use tillstream_pos::demo::Owner;
 use tillstream_servers::free_port;
 
-use crate::shop::{Running, Shop, pos, until};
+use crate::{
+    deadletters::publish,
+    shop::{Running, Shop, pos, said, until},
+    sought::Sought,
+};
 
 /// How the sample comes to be, by which the index template is checked.
 const SAMPLE: &str = "charts/tillstream/files/logging/samples/ecs.ndjson";
@@ -169,14 +174,13 @@ fn live(shop: &Shop, running: &Running<'_>) -> String {
 fn every_line_of_a_process_is_of_the_schema_and_tells_no_secret() {
     let shop = Shop::new();
     let running = shop.up();
-    let secrets = secrets(&shop);
+    let sought = Sought::secrets(&shop);
     let lines = lines(&live(&shop, &running));
     assert_eq!(running.stop().code(), Some(0));
     assert!(lines.len() >= 10, "{lines:#?}");
     for line in &lines {
         assert_eq!(check(line), Ok(()), "{line:#}");
-        let text = line.to_string();
-        assert!(secrets.iter().all(|secret| !text.contains(secret)), "{text}");
+        assert_eq!(sought.found(&line.to_string()), [""; 0]);
     }
     let failed = lines.iter().find(|line| line["message"] == "request failed").unwrap();
     assert_eq!((&failed["trace.id"], &failed["http.request.id"]), (&TRACE.into(), &"till-7".into()));
@@ -196,16 +200,104 @@ fn every_line_of_a_process_is_of_the_schema_and_tells_no_secret() {
     assert!(check(&broken).is_err());
 }
 
-/// Every password and key of a data folder.
-fn secrets(shop: &Shop) -> Vec<String> {
-    let files = fs::read_dir(shop.data().join("secrets")).unwrap().map(|file| file.unwrap().path());
-    let secret = files.filter(|path| {
-        path.is_file()
-            && ["pub", "conf"].iter().all(|public| path.extension().is_none_or(|extension| extension != *public))
-    });
-    let secrets: Vec<_> = secret.map(|path| fs::read_to_string(path).unwrap().trim().to_owned()).collect();
-    assert!(secrets.len() >= 10 && secrets.iter().all(|secret| secret.len() >= 16), "they are worth looking for");
-    secrets
+/// What a client sends, that is nobody's business but the shop's.
+const E_MAIL: &str = "ada.lovelace@example.com";
+const CARD: &str = "4111111111111111";
+
+/// Asks the edge as a client would, and returns the answer's status.
+fn ask(url: &str, headers: &[String], body: Option<&str>) -> u16 {
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "-o", "/dev/null", "-w", "%{http_code}"]);
+    curl.args(headers.iter().flat_map(|header| ["-H", header]));
+    if let Some(body) = body {
+        curl.args(["-H", "content-type: application/json", "-d", body]);
+    }
+    String::from_utf8(curl.arg(url).output().unwrap().stdout).unwrap().parse().unwrap_or(0)
+}
+
+/// Sells, and tries what is refused, with text that must not be in a log. Adds what it used to what is sought.
+fn trade(shop: &Shop, running: &Running<'_>, sought: &mut Sought) {
+    let up = running.known();
+    let token = |args: &[&str]| said(&shop.run(&[&["token"], args].concat())).trim().to_owned();
+    let (good, expired) = (token(&[]), token(&["--valid", "1s"]));
+    let other = shop.data().join("secrets/receipts.ed25519");
+    let forged = token(&["--key", other.to_str().unwrap()]);
+    for (what, token) in
+        [("token", &up.token), ("token", &good), ("expired token", &expired), ("forged token", &forged)]
+    {
+        sought.add(what, token).add(what, token.rsplit_once('.').unwrap().1);
+    }
+    sought.add("e-mail", E_MAIL).add("card", CARD).add("card", "4111 1111 1111 1111");
+
+    let bearer = |token: &str| format!("authorization: Bearer {token}");
+    let sales = format!("{}/v1/sales", up.url);
+    let basket = Owner::Cafe.basket(2);
+    let noted = |note: &str| format!("{{\"note\":\"{note}\",{}", basket.strip_prefix('{').unwrap());
+    let refused = |status: u16| (400..500).contains(&status);
+    let key = |n: u8| format!("idempotency-key: 0d0d0d0d-0000-8000-8000-0000000000{n:02}");
+    assert_eq!(ask(&sales, &[bearer(&good), key(1)], Some(&noted(E_MAIL))), 201);
+    assert!(refused(ask(&sales, &[bearer(&good), key(1)], Some(&basket))), "another sale under its key");
+    for (n, note) in [(2, CARD), (3, "4111 1111 1111 1111")] {
+        assert!(refused(ask(&sales, &[bearer(&good), key(n)], Some(&noted(note)))), "{note}");
+    }
+    let unknown = format!("{{\"{E_MAIL}\":\"{CARD}\"}}");
+    assert!(refused(ask(&sales, &[bearer(&good), key(4)], Some(&unknown))));
+    for token in [&expired, &forged] {
+        running.until("the token is refused", || ask(&sales, &[bearer(token)], None) == 401);
+    }
+    assert!(refused(ask(&sales, &[format!("authorization: Basic {good}")], None)));
+    assert!(refused(ask(&format!("{sales}?access_token={good}"), &[], None)));
+    assert!(refused(ask(&format!("{sales}?store={CARD}&after={E_MAIL}"), &[bearer(&good)], None)));
+    assert!(refused(ask(&format!("{sales}/{CARD}"), &[bearer(&good)], None)));
+    // What no worker can read is set aside, which is logged.
+    publish(shop, running, format!("{E_MAIL} {CARD} {good}").into_bytes());
+    let letters = || said(&shop.run(&["deadletters", "list"]));
+    running.until("the message is set aside", || !letters().contains("no dead letters"));
+}
+
+/// Parts with a wrong password, which are refused and say so.
+fn refused(shop: &Shop, sought: &mut Sought) -> String {
+    let mut logs = String::new();
+    for role in ["edge", "stock-worker"] {
+        let wrong = |text: &str, from: &str| text.replace(from, "wr0ng-pa55w0rd-0f-a-test");
+        let user = role.trim_end_matches("-worker");
+        let file = |server: &str| fs::read_to_string(shop.data().join(format!("secrets/{server}-{user}"))).unwrap();
+        let settings = shop.data().join(format!("run/{role}.toml"));
+        let before = fs::read_to_string(&settings).unwrap();
+        fs::write(&settings, wrong(&wrong(&before, file("nats").trim()), file("postgres").trim())).unwrap();
+        let mut part = Part::start(shop, role, None);
+        fs::write(&settings, before).unwrap();
+        part.until("something that is needed does not answer; it is tried again for ever");
+        assert_eq!(part.stop(), Some(0));
+        logs += &part.text();
+    }
+    sought.add("wrong password", "wr0ng-pa55w0rd-0f-a-test");
+    logs
+}
+
+#[test]
+fn no_log_tells_a_secret_a_token_or_a_person() {
+    let shop = Shop::new();
+    let running = shop.up_with(&["--log", "debug"]);
+    let mut sought = Sought::secrets(&shop);
+    trade(&shop, &running, &mut sought);
+    let mut log = live(&shop, &running) + &refused(&shop, &mut sought);
+    let (printed, parts) = (running.log(), running.known().pids);
+    assert_eq!(running.stop().code(), Some(0));
+    // What `pos` itself says is for who has started it, with a token to try; what it runs has a name in front.
+    for part in parts.keys().filter(|part| *part != "pos") {
+        let lines: Vec<_> = printed.lines().filter(|line| line.starts_with(&format!("{part:<15} |"))).collect();
+        assert!(!lines.is_empty(), "{part} has logged");
+        log += &lines.join("\n");
+        log.push('\n');
+    }
+    assert_eq!(sought.found(&log), [""; 0]);
+
+    // The search notices each of them, in each form.
+    for (what, form) in sought.forms() {
+        let found = sought.found(&format!("{log}edge            | INFO it was \"{form}\" once\n"));
+        assert!(found.iter().any(|found| found.starts_with(what)), "{what} as {form}");
+    }
 }
 
 #[test]

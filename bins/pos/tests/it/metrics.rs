@@ -27,12 +27,12 @@ fn promised() -> BTreeMap<&'static str, BTreeSet<String>> {
         (&WORKERS, &["tillstream_worker_messages_total", "tillstream_worker_redeliveries_total"]),
         (&WORKERS, &["tillstream_consumer_messages", "tillstream_consumer_oldest_pending_seconds"]),
         (&WORKERS[..1], &["tillstream_dead_letters"]),
-        (&WORKERS[2..], &["tillstream_receipts_issued", "tillstream_receipts_series"]),
-        (&WORKERS[1..], &["tillstream_audit_checked_total", "tillstream_audit_faults"]),
-        (&WORKERS[1..], &["tillstream_audit_last_run_timestamp_seconds"]),
+        (&WORKERS[2..3], &["tillstream_receipts_issued", "tillstream_receipts_series"]),
+        (&WORKERS[1..3], &["tillstream_audit_checked_total", "tillstream_audit_faults"]),
+        (&WORKERS[1..3], &["tillstream_audit_last_run_timestamp_seconds"]),
     ];
     let histograms = [
-        (&ALL[..], &["tillstream_sale_stage_duration_seconds"][..]),
+        (&ALL[..4], &["tillstream_sale_stage_duration_seconds"][..]),
         (&ALL[..1], &["http_request_duration_seconds", "tillstream_lane_batch_envelopes"]),
         (&ALL[..1], &["tillstream_lane_publish_duration_seconds"]),
         (&WORKERS, &["tillstream_worker_batch_messages", "tillstream_worker_commit_duration_seconds"]),

@@ -132,6 +132,7 @@ mod tests {
             user = "edge"
             password = ""
             password_file = ""
+            tls_ca_file = ""
             partitions = 1
             [database]
             url = "postgres://tillstream_edge@127.0.0.1/tillstream?application_name=a@b"

@@ -42,6 +42,7 @@ pub fn rights_of(held: &BTreeMap<Who, Held>, envelope: &Envelope) -> Rights {
     let at = |actor| held.get(&(envelope.merchant, actor)).map(|held| held.at(envelope.at)).unwrap_or_default();
     let rights = match envelope.actor.parse() {
         Ok(Actor::Operator) => Rights::operator(),
+        Ok(actor @ Actor::Till(till)) => at(actor).bound_to(till),
         Ok(actor) => at(actor),
         Err(_) => Rights::default(),
     };

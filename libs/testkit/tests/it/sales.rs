@@ -165,7 +165,7 @@ async fn a_refusal_is_kept_and_repeated() {
 
     let command = shop.get(&format!("/v1/commands/{key}")).await.json();
     assert_eq!((&command["status"], &command["refusal"]["code"]), (&json!("rejected"), &json!("payment_short")));
-    assert_eq!(command["actor"], json!("till-1"));
+    assert_eq!(command["actor"], json!("operator"));
     assert_eq!(shop.get(&format!("/v1/sales/{key}")).await.status, StatusCode::NOT_FOUND);
 }
 

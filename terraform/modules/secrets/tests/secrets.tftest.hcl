@@ -8,8 +8,8 @@ run "every_secret_of_the_system_has_a_place" {
   command = plan
 
   assert {
-    condition     = length(google_secret_manager_secret.this) == 15
-    error_message = "six passwords for NATS, five for PostgreSQL, two keys and their public halves"
+    condition     = length(google_secret_manager_secret.this) == 18
+    error_message = "seven passwords for NATS, six for PostgreSQL, two keys and their public halves, and the pepper of PINs"
   }
   assert {
     condition     = output.secret_ids["receipts.ed25519"] == "tillstream-receipts-ed25519"

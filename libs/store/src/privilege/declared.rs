@@ -1,0 +1,77 @@
+//! What each role may do. The migrations grant it; here it is said once more, so that a grant that somebody has made by hand
+//! shows.
+
+use std::collections::BTreeSet;
+
+use super::Privilege;
+
+/// Tables, and what a role may do with them.
+pub type Grant = (&'static [&'static str], &'static [&'static str]);
+
+const CATALOG: &[&str] =
+    &["catalog.merchants", "catalog.stores", "catalog.registers", "catalog.tax_categories", "catalog.products"];
+/// Of these all but the identity worker see some columns only, and none with a secret.
+const IDENTITY: &[&str] = &["identity.users", "identity.grants", "identity.tills", "identity.keys"];
+const READ: &[&str] = &["select"];
+const ADD: &[&str] = &["select", "insert"];
+const KEEP: &[&str] = &["select", "insert", "update"];
+const ALL: &[&str] = &["select", "insert", "update", "delete"];
+
+/// What each part's role may do, role by role.
+pub const GRANTS: [(&str, &[Grant]); 5] = [
+    (
+        "tillstream_edge",
+        &[
+            (CATALOG, READ),
+            (IDENTITY, READ),
+            (&["inbox.messages", "sales.sales", "stock.levels", "receipts.receipts"], READ),
+        ],
+    ),
+    (
+        "tillstream_sales",
+        &[(CATALOG, READ), (IDENTITY, READ), (&["inbox.messages", "sales.sales"], ADD), (&["inbox.attempts"], ALL)],
+    ),
+    (
+        "tillstream_stock",
+        &[
+            (CATALOG, READ),
+            (IDENTITY, READ),
+            (&["inbox.messages", "stock.movements"], ADD),
+            (&["stock.levels", "audit.rounds"], KEEP),
+            (&["inbox.attempts"], ALL),
+        ],
+    ),
+    (
+        "tillstream_receipts",
+        &[
+            (&["inbox.messages", "receipts.receipts"], ADD),
+            (&["receipts.series", "audit.rounds"], KEEP),
+            (&["inbox.attempts"], ALL),
+        ],
+    ),
+    (
+        "tillstream_identity",
+        &[
+            (&["catalog.merchants", "catalog.stores", "catalog.registers"], KEEP),
+            (IDENTITY, KEEP),
+            (&["inbox.messages"], ADD),
+            (&["inbox.attempts"], ALL),
+        ],
+    ),
+];
+
+/// The same, one by one.
+#[must_use]
+pub fn declared() -> BTreeSet<Privilege> {
+    let each = GRANTS.iter().flat_map(|(role, grants)| grants.iter().map(move |grant| (role, grant)));
+    each.flat_map(|(role, (tables, actions))| {
+        tables.iter().flat_map(move |table| {
+            actions.iter().map(move |action| Privilege {
+                role: (*role).to_owned(),
+                table: (*table).to_owned(),
+                action: (*action).to_owned(),
+            })
+        })
+    })
+    .collect()
+}

@@ -1,0 +1,269 @@
+//! Every route, called by every role, in its own store, in another one and at another merchant. The routes are those of the
+//! OpenAPI document: one that does not say what it needs, or that is not called here, fails.
+
+use std::{fmt::Write as _, fs, path::PathBuf};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tillstream_domain::{
+    id::{RegisterId, StoreId},
+    identity::{Grant, Need, Permission, Place, Rights, Role},
+};
+use tillstream_testkit::{NEXT_DOOR, SHOP, Shop};
+use uuid::Uuid;
+
+/// An operation of the document.
+#[derive(Clone, Debug)]
+struct Operation {
+    id: String,
+    method: String,
+    path: String,
+    /// What it needs; none if every caller may, each for themselves.
+    permission: Option<Permission>,
+    /// Where it needs it.
+    place: String,
+    /// Whether it is for people who are not known yet.
+    anonymous: bool,
+}
+
+/// Every operation of the document.
+fn operations() -> Vec<Operation> {
+    let document = serde_json::to_value(tillstream_edge::document()).unwrap();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let said = |name: &str| {
+                operation[name].as_str().unwrap_or_else(|| panic!("{method} {path} does not say its {name}")).to_owned()
+            };
+            let permission = said("x-permission");
+            all.push(Operation {
+                id: said("operationId"),
+                method: method.to_uppercase(),
+                path: path.clone(),
+                permission: (permission != "none").then(|| permission.parse().unwrap()),
+                place: said("x-place"),
+                anonymous: operation["security"].as_array().is_some_and(|needs| needs[0] == json!({})),
+            });
+        }
+    }
+    all
+}
+
+/// A store with a register, and a sale of it.
+#[derive(Clone, Copy, Debug)]
+struct Spot {
+    store: StoreId,
+    register: RegisterId,
+    sale: Uuid,
+}
+
+/// Who calls.
+struct Caller {
+    name: &'static str,
+    token: String,
+    rights: Rights,
+    /// Not of the merchant whose things are named.
+    foreign: bool,
+}
+
+/// The request for an operation at a spot.
+fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
+    let Spot { store, register, sale } = spot;
+    let path = |given: String| (given, None);
+    match operation.id.as_str() {
+        "list_sales" => path(format!("/v1/sales?store={store}")),
+        "show_sale" | "show_receipt" | "show_command" => path(operation.path.replace("{id}", &sale.to_string())),
+        "list_stock_levels" => path(format!("/v1/stock/levels?store={store}")),
+        "list_products" | "list_registers" | "follow_events" => path(operation.path.clone()),
+        "submit_sale" => {
+            let line = json!({"product": SHOP.product("tea"), "quantity": "1"});
+            let payment = json!({"method": "cash", "tendered": 500});
+            let body = json!({"store": store, "register": register, "currency": "EUR", "lines": [line], "payments": [payment]});
+            ("/v1/sales".to_owned(), Some(body))
+        }
+        "adjust_stock" => {
+            let line = json!({"product": SHOP.product("tea"), "delta": "1"});
+            (operation.path.clone(), Some(json!({"store": store, "reason": "found", "lines": [line]})))
+        }
+        other => panic!("nobody calls {other} here: say how"),
+    }
+}
+
+/// What a caller is answered, as far as permissions go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is done, or refused for a reason that has nothing to do with who asks.
+    Allowed,
+    /// 403.
+    Forbidden,
+    /// 404, as if it were not there.
+    Absent,
+}
+
+fn expected(operation: &Operation, caller: &Caller, spot: Spot) -> Verdict {
+    let Some(permission) = operation.permission else {
+        // One's own: the sales of this test are the operator's.
+        let sees_all = caller.rights.may(Need::new(Permission::ReadAudit, Place::Merchant)) && !caller.foreign;
+        return if operation.id == "show_command" && !sees_all { Verdict::Absent } else { Verdict::Allowed };
+    };
+    let may = |place| caller.rights.may(Need::new(permission, place));
+    let (allowed, hidden) = match operation.place.as_str() {
+        "merchant" => (may(Place::Merchant), false),
+        "anywhere" => (may(Place::Anywhere), false),
+        "store" => (may(Place::Store(spot.store)), false),
+        "register" => (may(Place::Register(spot.store, spot.register)), false),
+        "document" => (may(Place::Store(spot.store)) && !caller.foreign, may(Place::Anywhere)),
+        other => panic!("{}: {other} is no place", operation.id),
+    };
+    match (allowed, hidden) {
+        (true, _) => Verdict::Allowed,
+        (false, true) => Verdict::Absent,
+        (false, false) => Verdict::Forbidden,
+    }
+}
+
+async fn callers(shop: &Shop, here: StoreId, there: StoreId) -> Vec<Caller> {
+    let mut callers = Vec::new();
+    let places = [("everywhere", None), ("here", Some(here)), ("there", Some(there))];
+    for role in Role::ALL {
+        for (at, store) in places {
+            let grants = [Grant { role, store }];
+            let token = shop.token_for(SHOP, shop.hire(SHOP, &grants).await, &grants);
+            let name = format!("{} {at}", role.name()).leak();
+            callers.push(Caller { name, token, rights: Rights::of_grants(&grants), foreign: false });
+        }
+    }
+    let nobody = shop.token_for(SHOP, shop.hire(SHOP, &[]).await, &[]);
+    callers.push(Caller { name: "nobody", token: nobody, rights: Rights::default(), foreign: false });
+    let grants = [Grant { role: Role::Owner, store: None }];
+    let token = shop.token_for(NEXT_DOOR, shop.hire(NEXT_DOOR, &grants).await, &grants);
+    callers.push(Caller { name: "owner next door", token, rights: Rights::of_grants(&grants), foreign: true });
+    callers
+}
+
+/// A second store of [`SHOP`], with a register.
+async fn another_store(shop: &Shop) -> (StoreId, RegisterId) {
+    let (store, register) = (StoreId::new(shop.ids.next()), RegisterId::new(shop.ids.next()));
+    let merchant = SHOP.merchant().uuid();
+    sqlx::query("insert into catalog.stores values ($1, $2, 'Side Street')")
+        .bind(merchant)
+        .bind(store.uuid())
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+    sqlx::query("insert into catalog.registers values ($1, $2, $3, 'S1')")
+        .bind(merchant)
+        .bind(register.uuid())
+        .bind(store.uuid())
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+    (store, register)
+}
+
+async fn spot(shop: &Shop, store: StoreId, register: RegisterId) -> Spot {
+    let mut basket = shop.basket(&[("espresso", "1")]);
+    (basket["store"], basket["register"]) = (json!(store), json!(register));
+    let sale = shop.ids.next();
+    let sold = shop.selling(sale, &basket).header("prefer", "wait=20, until=receipt").send().await;
+    assert_eq!(sold.status, StatusCode::CREATED, "{sold:?}");
+    Spot { store, register, sale }
+}
+
+#[tokio::test]
+async fn every_route_does_what_the_matrix_says_for_every_role() {
+    let shop = Shop::open().await;
+    let (other_store, other_register) = another_store(&shop).await;
+    let here = spot(&shop, SHOP.store(), SHOP.register(1)).await;
+    let there = spot(&shop, other_store, other_register).await;
+    let callers = callers(&shop, here.store, there.store).await;
+    let mut wrong = Vec::new();
+    for operation in operations() {
+        for spot in [here, there] {
+            let (path, body) = request(&operation, spot);
+            for caller in &callers {
+                let mut call = shop.anonymous(&operation.method, &path).bearer(&caller.token);
+                if let Some(body) = &body {
+                    call = call.header("idempotency-key", &shop.ids.next().to_string()).json(body);
+                }
+                let status = call.status().await;
+                let found = match status {
+                    StatusCode::FORBIDDEN => Verdict::Forbidden,
+                    StatusCode::NOT_FOUND if operation.place == "document" || operation.place == "own" => {
+                        Verdict::Absent
+                    }
+                    _ => Verdict::Allowed,
+                };
+                let harmless = !caller.foreign || !status.is_success() || body.is_none();
+                if found != expected(&operation, caller, spot) || status.is_server_error() || !harmless {
+                    wrong.push(format!("{} {path} by {}: {status}", operation.method, caller.name));
+                }
+            }
+            let stranger =
+                shop.anonymous(&operation.method, &path).header("idempotency-key", &shop.ids.next().to_string());
+            let status = stranger.status().await;
+            if (status == StatusCode::UNAUTHORIZED) == operation.anonymous {
+                wrong.push(format!("{} {path} by a stranger: {status}", operation.method));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn nothing_of_one_merchant_is_seen_by_another() {
+    let shop = Shop::open().await;
+    let here = spot(&shop, SHOP.store(), SHOP.register(1)).await;
+    let names = [SHOP.merchant().to_string(), here.store.to_string(), here.sale.to_string(), here.register.to_string()];
+    for operation in
+        operations().iter().filter(|operation| operation.method == "GET" && operation.id != "follow_events")
+    {
+        for path in [request(operation, here).0, operation.path.clone()] {
+            let answer = shop.get_as(NEXT_DOOR, &path).await;
+            let told = names.iter().find(|name| !path.contains(*name) && answer.text.contains(*name));
+            assert_eq!(told, None, "{path}: {answer:?}");
+        }
+    }
+}
+
+/// The matrix of routes and roles as people read it.
+fn table() -> String {
+    let mut text = "# Who may do what\n\nMade from the code by `libs/testkit/tests/it/permissions.rs`. A role counts in one store, or in all of a merchant; \
+                    *merchant* means that the role must count in all stores. A till by itself may what `till` says, in its own store. \
+                    What a role may not can be approved with the PIN of somebody who may, for one command, where the permission is marked ✎.\n\n\
+                    | request | permission | where | owner | manager | cashier | auditor | till |\n|---|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for operation in operations() {
+        let Operation { method, path, permission, place, anonymous, .. } = operation;
+        let Some(permission) = permission else {
+            let who = if anonymous { "everybody" } else { "each their own" };
+            writeln!(text, "| `{method} {path}` | – | {place} | {who} | | | | |").unwrap();
+            continue;
+        };
+        let mark = if permission.is_approvable() { " ✎" } else { "" };
+        let cells: Vec<_> = Role::ALL
+            .map(|role| role.permissions().contains(permission))
+            .into_iter()
+            .chain([Rights::TILL.contains(permission)])
+            .map(|may| if may { "yes" } else { "" })
+            .collect();
+        writeln!(text, "| `{method} {path}` | `{permission}`{mark} | {place} | {} |", cells.join(" | ")).unwrap();
+    }
+    text
+}
+
+fn page() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/permissions.md")
+}
+
+#[test]
+fn the_page_on_permissions_is_true() {
+    let write = "cargo test -p tillstream-testkit --test it -- --ignored write_the_page_on_permissions";
+    assert_eq!(fs::read_to_string(page()).unwrap(), table(), "write it anew: {write}");
+}
+
+#[test]
+#[ignore = "writes docs/permissions.md"]
+fn write_the_page_on_permissions() {
+    fs::write(page(), table()).unwrap();
+}

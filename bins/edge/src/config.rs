@@ -17,6 +17,9 @@ pub struct Config {
     pub(crate) bus: tillstream_bus::Settings,
     pub(crate) database: DatabaseSettings,
     pub(crate) tokens: TokenSettings,
+    pub(crate) passwords: PasswordSettings,
+    pub(crate) pins: PinSettings,
+    pub(crate) proofs: ProofSettings,
     pub(crate) http: HttpSettings,
     pub(crate) tls: TlsSettings,
     pub(crate) limits: LimitSettings,
@@ -30,6 +33,31 @@ pub struct Config {
 pub(crate) struct TokenSettings {
     pub(crate) key_file: PathBuf,
     pub(crate) earlier_keys: Vec<String>,
+    pub(crate) remember: usize,
+}
+
+/// What a hash costs, and how many are made at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordSettings {
+    pub(crate) memory_kib: u32,
+    pub(crate) passes: u32,
+    pub(crate) lanes: u32,
+    pub(crate) threads: usize,
+    pub(crate) queue: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PinSettings {
+    pub(crate) pepper_file: PathBuf,
+}
+
+/// Signatures of requests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProofSettings {
+    pub(crate) skew_max_s: u32,
     pub(crate) remember: usize,
 }
 

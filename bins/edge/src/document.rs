@@ -4,7 +4,7 @@ use utoipa::{
     Modify, OpenApi,
     openapi::{
         self, ContentBuilder, Ref, ResponseBuilder,
-        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 
@@ -20,6 +20,7 @@ use utoipa::{
         (name = "sales", description = "Sales and their receipts"),
         (name = "stock", description = "Stock levels and adjustments"),
         (name = "catalogue", description = "Products and registers"),
+        (name = "identity", description = "The merchant, its stores and registers, and who may do what"),
         (name = "commands", description = "Outcomes of commands"),
         (name = "events", description = "What happens, as it happens"),
     ),
@@ -32,7 +33,13 @@ struct Bearer;
 impl Modify for Bearer {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let signature = ApiKeyValue::with_description(
+            "Signature",
+            "HTTP Message Signatures (RFC 9421), Ed25519, by the key in `keyid`",
+        );
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Header(signature)));
         document.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
         env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     }
@@ -48,7 +55,11 @@ impl Modify for Everywhere {
             for operation in operations.into_iter().flatten() {
                 let mut answers = vec![("429", "Too many requests; `Retry-After` says when to come again")];
                 // `security(())` takes the document's requirement away.
-                if operation.security.is_none() {
+                if operation
+                    .security
+                    .as_ref()
+                    .is_none_or(|needs| needs.iter().any(|need| *need != SecurityRequirement::default()))
+                {
                     answers.push(("401", "The caller is not authenticated"));
                     answers.push(("403", "The caller may not do this, there"));
                 }

@@ -13,11 +13,15 @@ use crate::{
     caller::Tokens,
     commands::Commands,
     config::{Config, HttpSettings},
+    derive::Derive,
     feed::Hub,
     front::Tls,
+    hashing::Hashing,
     limits::Limits,
+    lockout::Lockout,
     middleware::Observed,
     problem::Problem,
+    proof::Proofs,
 };
 
 /// Public halves of earlier keys of tokens.
@@ -32,6 +36,13 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) pool: PgPool,
     pub(crate) tokens: Tokens,
+    /// Makes secrets that a repeated request shows again.
+    pub(crate) derive: Derive,
+    pub(crate) hashing: Hashing,
+    /// Signs tokens.
+    pub(crate) signer: SigningKey,
+    pub(crate) proofs: Proofs,
+    pub(crate) lockout: Lockout,
     pub(crate) commands: Commands,
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
@@ -57,12 +68,15 @@ impl Edge {
     /// # Errors
     /// When a setting is unusable.
     pub async fn open(process: &Process, config: &Config) -> anyhow::Result<Self> {
-        let keys = accepted(&read_key(config)?, &config.tokens.earlier_keys)?;
+        let key = read_key(config)?;
+        let keys = accepted(&key, &config.tokens.earlier_keys)?;
         let tls = Tls::open(&config.tls)?;
         anyhow::ensure!(
             tls.is_none() || config.process.listen.is_some(),
             "set process.listen when the API is served over TLS: health and metrics are asked for without"
         );
+        let derive = Derive::new(&key);
+        let hashing = Hashing::start(&config.passwords, &config.pins, derive.clone())?;
         let pool = tillstream_store::pool(
             process.name,
             &config.database.url,
@@ -83,6 +97,11 @@ impl Edge {
             clock: process.clock.clone(),
             pool,
             tokens: Tokens::new(keys, config.tokens.remember),
+            derive,
+            hashing,
+            signer: key,
+            proofs: Proofs::new(&config.proofs),
+            lockout: Lockout::default(),
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
@@ -100,12 +119,28 @@ impl Edge {
         merchant: MerchantId,
         query: impl AsyncFnOnce(&mut tillstream_store::PgConnection) -> Result<T, tillstream_store::Error>,
     ) -> Result<T, Problem> {
-        let read = async {
+        Self::in_time(async {
             let mut tx = tenant::read(&self.0.pool, merchant).await?;
             let found = query(&mut tx).await?;
             tx.rollback().await?;
-            Ok::<_, tillstream_store::Error>(found)
-        };
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Reads as nobody's, what only its owner can ask for.
+    pub(crate) async fn look_up<T>(
+        &self,
+        query: impl AsyncFnOnce(&mut tillstream_store::PgConnection) -> Result<T, tillstream_store::Error>,
+    ) -> Result<T, Problem> {
+        Self::in_time(async {
+            let mut conn = self.0.pool.acquire().await?;
+            query(&mut conn).await
+        })
+        .await
+    }
+
+    async fn in_time<T>(read: impl Future<Output = Result<T, tillstream_store::Error>>) -> Result<T, Problem> {
         match tokio::time::timeout(Duration::from_secs(5), read).await {
             Ok(result) => result.map_err(Problem::from),
             Err(_) => Err(Problem::database("it did not answer within 5 seconds")),

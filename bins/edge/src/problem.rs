@@ -58,6 +58,26 @@ pub(crate) enum Problem {
     TooManyRequests(By, i64),
     /// As many commands of the merchant wait already as may.
     TooManyCommands,
+    /// Too many passwords wait to be checked.
+    Busy,
+    /// What the request needs was not set up by who runs the system.
+    NotSetUp(&'static str),
+    /// The token names a key, and the request is not signed.
+    SignatureMissing,
+    /// The request is signed otherwise than it must be.
+    SignatureInvalid(&'static str),
+    /// The signed request was sent before.
+    SignatureReplayed,
+    /// More signatures than this edge can tell apart.
+    TooManySignatures,
+    /// The PIN is another, or who it is of has none or no business there.
+    WrongPin,
+    /// Too many wrong PINs: for how many seconds no other counts.
+    LockedOut(i64),
+    /// The request is for tills, or for people at one.
+    NoTill,
+    /// The approval is not for this command, here and now.
+    ApprovalInvalid(&'static str),
     /// A fault of ours.
     Internal,
 }
@@ -97,7 +117,12 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_)
+            | Self::SignatureMissing
+            | Self::SignatureInvalid(_)
+            | Self::SignatureReplayed
+            | Self::WrongPin => StatusCode::UNAUTHORIZED,
+            Self::ApprovalInvalid(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::NotYet(_) => StatusCode::NOT_FOUND,
             Self::NoRoute(status) => *status,
             Self::BadKey(_) | Self::BadParameter(_) | Self::MalformedJson(_) => StatusCode::BAD_REQUEST,
@@ -105,9 +130,16 @@ impl Problem {
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => StatusCode::FORBIDDEN,
-            Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotAccepted(_) | Self::Database(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
-            Self::TooManyRequests(..) | Self::TooManyCommands => StatusCode::TOO_MANY_REQUESTS,
+            Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused | Self::NoTill => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::TooManyRequests(..) | Self::TooManyCommands | Self::LockedOut(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotAccepted(_)
+            | Self::Database(_)
+            | Self::TooManyStreams
+            | Self::TooManySignatures
+            | Self::Busy
+            | Self::NotSetUp(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -133,6 +165,16 @@ impl Problem {
             Self::Database(_) => "database_unavailable",
             Self::TooManyStreams => "too_many_streams",
             Self::TooManyRequests(..) | Self::TooManyCommands => "too_many_requests",
+            Self::Busy => "busy",
+            Self::NotSetUp(_) => "not_set_up",
+            Self::SignatureMissing => "signature_missing",
+            Self::SignatureInvalid(_) => "signature_invalid",
+            Self::SignatureReplayed => "signature_replayed",
+            Self::TooManySignatures => "too_many_signatures",
+            Self::WrongPin => "wrong_pin",
+            Self::LockedOut(_) => "locked_out",
+            Self::NoTill => "no_till",
+            Self::ApprovalInvalid(_) => "approval_invalid",
             Self::Internal => "internal",
         }
     }
@@ -158,6 +200,16 @@ impl Problem {
             Self::Database(_) => "The database cannot be read now",
             Self::TooManyStreams => "Too many clients follow events",
             Self::TooManyRequests(..) | Self::TooManyCommands => "There are too many requests",
+            Self::Busy => "Too many sign in at once",
+            Self::NotSetUp(_) => "It is not set up",
+            Self::SignatureMissing => "The request is not signed",
+            Self::SignatureInvalid(_) => "The signature is not taken",
+            Self::SignatureReplayed => "The signed request was sent before",
+            Self::TooManySignatures => "Too many signed requests at once",
+            Self::WrongPin => "The PIN does not fit",
+            Self::LockedOut(_) => "Too many wrong PINs",
+            Self::NoTill => "This is for tills",
+            Self::ApprovalInvalid(_) => "The approval is not taken",
             Self::Internal => "Something went wrong here",
         }
     }
@@ -190,6 +242,17 @@ impl Problem {
             Self::TooManyCommands => {
                 "as many commands of this merchant wait as may; nothing was stored; send the same request again".to_owned()
             }
+            Self::Busy => "as many passwords as may wait to be checked; try again in a moment".to_owned(),
+            Self::NotSetUp(what) => format!("who runs this system has not set up {what}"),
+            Self::SignatureMissing => {
+                "the token is good for one key alone; sign the request with it: Signature-Input and Signature".to_owned()
+            }
+            Self::SignatureInvalid(why) | Self::ApprovalInvalid(why) => (*why).to_owned(),
+            Self::SignatureReplayed => "sign each request anew, with a new nonce".to_owned(),
+            Self::TooManySignatures => "as many signatures as this edge remembers; try again in a moment".to_owned(),
+            Self::WrongPin => "the PIN is another, or they do not work in this store".to_owned(),
+            Self::LockedOut(wait_s) => format!("there were too many wrong PINs; try again in {wait_s} s"),
+            Self::NoTill => "send it from an enrolled till, with a token of its own or of who is signed in there".to_owned(),
             Self::Internal => "the failure was logged under this response's X-Request-Id".to_owned(),
         }
     }
@@ -223,7 +286,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
-            Self::TooManyRequests(_, wait_s) => {
+            Self::TooManyRequests(_, wait_s) | Self::LockedOut(wait_s) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
             }
             Self::NotYet(_) | Self::TooManyCommands => {

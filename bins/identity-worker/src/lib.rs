@@ -1,12 +1,14 @@
 //! The identity worker: keeps merchants, stores, registers, users and keys.
 
+mod tills;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tillstream_bus::subject::Class;
 use tillstream_contract::{
     Command as _, Envelope, Outcome, Refusal, Stage,
-    identity::{Changed, Command, Event},
+    identity::{Changed, Command, Event, NewEnrolment, NewTill, OneTill},
 };
 use tillstream_domain::{
     Rejection,
@@ -74,7 +76,11 @@ impl Worker for Identity {
     type State = State;
 
     fn need(command: &Command) -> Option<Need> {
-        Some(command.need())
+        match command {
+            // Who enrols is nobody yet: the code counts.
+            Command::EnrolTill(_) => None,
+            other => Some(other.need()),
+        }
     }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
@@ -84,6 +90,10 @@ impl Worker for Identity {
             wanted.merchants.insert(merchant);
             match &item.message {
                 Command::AddUser(user) => wanted.emails.extend(user.email.clone().map(|email| (merchant, email))),
+                Command::SetPin(new) => drop(wanted.users.insert((merchant, new.user))),
+                Command::InviteTill(NewEnrolment { register, .. })
+                | Command::EnrolTill(NewTill { register, .. })
+                | Command::RevokeTill(OneTill { register, .. }) => drop(wanted.tills.insert((merchant, *register))),
             }
         }
         let directories = identity::directories(conn, &wanted).await?;
@@ -122,5 +132,9 @@ fn decide(
             directory.put_user(user)?;
             Ok(Event::UserChanged(changed))
         }
+        Command::SetPin(new) => tills::set_pin(directory, rights, envelope, new),
+        Command::InviteTill(new) => tills::invite(directory, envelope, new),
+        Command::EnrolTill(new) => tills::enrol(directory, envelope, new),
+        Command::RevokeTill(till) => tills::revoke(directory, envelope, *till),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Events name users by their ids alone, so that nothing about a person lasts in what is kept for ever.
 
+mod till;
 mod user;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use tillstream_domain::identity::{Need, Permission, Place};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use till::{NewEnrolment, NewPin, NewTill, OneTill};
 pub use user::NewUser;
 
 use crate::envelope::messages;
@@ -18,6 +20,14 @@ messages! {
     Command {
         /// Add a user.
         AddUser(NewUser) = "identity.add_user.v1",
+        /// Set a user's PIN.
+        SetPin(NewPin) = "identity.set_pin.v1",
+        /// Give out a one-time code for the enrolment of a till.
+        InviteTill(NewEnrolment) = "identity.invite_till.v1",
+        /// Enrol a till, by its code.
+        EnrolTill(NewTill) = "identity.enrol_till.v1",
+        /// Let a till do nothing any more.
+        RevokeTill(OneTill) = "identity.revoke_till.v1",
     }
 }
 
@@ -26,6 +36,18 @@ messages! {
     Event {
         /// A user was added or changed.
         UserChanged(Changed) = "identity.user_changed.v1",
+        /// A till was invited, enrolled or revoked: the id is its register's.
+        TillChanged(Changed) = "identity.till_changed.v1",
+    }
+}
+
+impl Event {
+    /// What changed.
+    #[must_use]
+    pub fn changed(&self) -> &Changed {
+        match self {
+            Self::UserChanged(changed) | Self::TillChanged(changed) => changed,
+        }
     }
 }
 
@@ -43,6 +65,13 @@ impl crate::Command for Command {
         match self {
             // Whether the grants are theirs to give is for the worker to decide.
             Self::AddUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
+            // Whoever works there may; whether the PIN is theirs to set is for the worker to decide.
+            Self::SetPin(_) => Need::new(Permission::ReadCatalogue, Place::Anywhere),
+            Self::InviteTill(NewEnrolment { store, .. }) | Self::RevokeTill(OneTill { store, .. }) => {
+                Need::new(Permission::ManageRegisters, Place::Store(*store))
+            }
+            // What every till may, which it is about to be. The worker asks for the code instead.
+            Self::EnrolTill(new) => Need::new(Permission::ReadCatalogue, Place::Store(new.store)),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! There is one header, compared byte for byte, so no token can name another algorithm, key address or type. What a token
 //! is for is its audience, so that none is taken for another.
 
+mod claims;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -10,6 +12,8 @@ use tillstream_domain::{
     id::{MerchantId, RegisterId, SessionId, StoreId},
     identity::{Actor, Grant},
 };
+
+pub use claims::{Approved, Offline};
 
 /// `{"alg":"EdDSA","typ":"JWT"}`
 const HEADER: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9";

@@ -110,6 +110,12 @@ pub enum Rejection {
     /// The grants are beyond what who asks may give or take.
     #[error("these grants, or those that the user has, are not yours to give or take; an owner may")]
     BeyondOwnRights,
+    /// The code for enrolment was never given, was used or replaced, or is too old.
+    #[error("the code is not known, was used, or is too old; make a new one for the register")]
+    EnrolmentCode,
+    /// No device is enrolled for the register.
+    #[error("no till is enrolled for register {0}")]
+    TillNotEnrolled(RegisterId),
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
@@ -139,6 +145,8 @@ impl Rejection {
             Self::UnknownUser(_) => "unknown_user",
             Self::EmailTaken => "email_taken",
             Self::TooManyGrants { .. } => "too_many_grants",
+            Self::EnrolmentCode => "enrolment_code_invalid",
+            Self::TillNotEnrolled(_) => "till_not_enrolled",
         }
     }
 
@@ -159,9 +167,10 @@ impl Rejection {
             Self::CurrencyMismatch { .. } => "/currency".to_owned(),
             Self::PaymentNotPositive { payment } => format!("/payments/{payment}"),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
+            Self::EnrolmentCode => "/code".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
             Self::TooManyGrants { .. } | Self::BeyondOwnRights => "/grants".to_owned(),
-            Self::AmountOverflow | Self::Forbidden(_) | Self::UnknownUser(_) => return None,
+            Self::AmountOverflow | Self::Forbidden(_) | Self::UnknownUser(_) | Self::TillNotEnrolled(_) => return None,
         })
     }
 }

@@ -29,7 +29,7 @@ impl Shop {
         };
         let mut users = Kept::default();
         users.put(id, user);
-        let directory = BTreeMap::from([(merchant.merchant(), Directory { users })]);
+        let directory = BTreeMap::from([(merchant.merchant(), Directory { users, ..Directory::default() })]);
         let mut conn = self.pool.acquire().await.expect("PostgreSQL answers");
         tillstream_store::identity::save(&mut conn, &directory, self.clock.now()).await.expect("the user can be added");
         id
@@ -51,6 +51,8 @@ impl Shop {
             iat,
             sid: None,
             till: None,
+            store: None,
+            cnf: None,
             grants: grants.to_vec(),
         };
         token::sign(&access, iat + 3_600, &token_key())

@@ -2,11 +2,13 @@
 
 pub(crate) mod commands;
 pub(crate) mod events;
+pub(crate) mod pins;
 pub(crate) mod products;
 pub(crate) mod receipts;
 pub(crate) mod registers;
 pub(crate) mod sales;
 pub(crate) mod stock;
+pub(crate) mod tills;
 
 use std::time::Duration;
 

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Email, User};
-use crate::{Rejection, id::UserId};
+use super::{Email, Till, User};
+use crate::{
+    Rejection,
+    id::{RegisterId, UserId},
+};
 
 /// Things by their ids, and which of them have changed.
 #[derive(Clone, Debug)]
@@ -52,6 +55,8 @@ impl<K: Copy + Ord, T> Kept<K, T> {
 pub struct Directory {
     /// The users whom a batch names, by id or by e-mail address.
     pub users: Kept<UserId, User>,
+    /// The tills of the registers that a batch names, of which each has one.
+    pub tills: Kept<RegisterId, Till>,
 }
 
 impl Directory {
@@ -61,6 +66,14 @@ impl Directory {
     /// [`Rejection::UnknownUser`].
     pub fn user(&self, id: UserId) -> Result<&User, Rejection> {
         self.users.get(id).ok_or(Rejection::UnknownUser(id))
+    }
+
+    /// The till of a register.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownRegister`].
+    pub fn till(&self, register: RegisterId) -> Result<&Till, Rejection> {
+        self.tills.get(register).ok_or(Rejection::UnknownRegister(register))
     }
 
     /// Adds or changes a user.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 use tillstream_domain::{
-    id::{MerchantId, StoreId, UserId},
+    id::{MerchantId, RegisterId, StoreId, UserId},
     identity::{Directory, Email, Grant, Kept, PersonName, Role, SecretHash, User},
     time::Timestamp,
 };
 use uuid::Uuid;
 
+use super::tills;
 use crate::{Error, read, stored};
 
 /// What a batch of decisions needs to know.
@@ -21,6 +22,8 @@ pub struct Wanted {
     pub users: BTreeSet<(MerchantId, UserId)>,
     /// Users by their addresses.
     pub emails: BTreeSet<(MerchantId, Email)>,
+    /// Tills by their registers.
+    pub tills: BTreeSet<(MerchantId, RegisterId)>,
 }
 
 /// The directory of each merchant that exists, with what is wanted of it, locked in key order.
@@ -38,10 +41,14 @@ pub async fn directories(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTr
     .fetch_all(&mut *conn)
     .await?;
     let mut found = users(conn, wanted).await?;
+    let mut tills = tills::load(conn, &wanted.tills).await?;
     Ok(merchants
         .into_iter()
         .map(MerchantId::new)
-        .map(|id| (id, Directory { users: Kept::found(found.remove(&id).unwrap_or_default()) }))
+        .map(|id| {
+            let users = Kept::found(found.remove(&id).unwrap_or_default());
+            (id, Directory { users, tills: Kept::found(tills.remove(&id).unwrap_or_default()) })
+        })
         .collect())
 }
 
@@ -126,6 +133,7 @@ pub async fn save(
     directories: &BTreeMap<MerchantId, Directory>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    tills::save(conn, directories).await?;
     let mut changed: Vec<(MerchantId, &User)> =
         directories.iter().flat_map(|(merchant, of)| of.users.changed().map(|user| (*merchant, user))).collect();
     if changed.is_empty() {

@@ -1,5 +1,6 @@
 //! The `OpenAPI` document.
 
+use axum::Router;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -7,6 +8,9 @@ use utoipa::{
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Edge;
 
 /// The parts that no single route has.
 #[derive(OpenApi)]
@@ -24,7 +28,7 @@ use utoipa::{
         (name = "commands", description = "Outcomes of commands"),
         (name = "events", description = "What happens, as it happens"),
     ),
-    modifiers(&Bearer, &Everywhere),
+    modifiers(&Bearer),
 )]
 pub(crate) struct Frame;
 
@@ -45,31 +49,34 @@ impl Modify for Bearer {
     }
 }
 
-/// What every route may answer.
-struct Everywhere;
+/// The routes and the whole document. What every route may answer is added when all are there: [`Frame`] has none yet.
+pub(crate) fn split(routes: OpenApiRouter<Edge>) -> (Router<Edge>, openapi::OpenApi) {
+    let (api, mut document) = routes.split_for_parts();
+    add_common_answers(&mut document);
+    (api, document)
+}
 
-impl Modify for Everywhere {
-    fn modify(&self, document: &mut openapi::OpenApi) {
-        for item in document.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
-                let mut answers = vec![("429", "Too many requests; `Retry-After` says when to come again")];
-                // `security(())` takes the document's requirement away.
-                if operation
-                    .security
-                    .as_ref()
-                    .is_none_or(|needs| needs.iter().any(|need| *need != SecurityRequirement::default()))
-                {
-                    answers.push(("401", "The caller is not authenticated"));
-                    answers.push(("403", "The caller may not do this, there"));
-                }
-                for (status, description) in answers {
-                    let problem = Ref::from_schema_name("ProblemDetails");
-                    let content = ContentBuilder::new().schema(Some(problem)).build();
-                    let answer = ResponseBuilder::new().description(description);
-                    let answer = answer.content("application/problem+json", content).build();
-                    operation.responses.responses.entry(status.to_owned()).or_insert(answer.into());
-                }
+fn add_common_answers(document: &mut openapi::OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let mut answers = vec![("429", "Too many requests; `Retry-After` says when to come again")];
+            // `security(())` takes the document's requirement away.
+            let is_known =
+                |needs: &Vec<SecurityRequirement>| needs.iter().all(|need| *need != SecurityRequirement::default());
+            if operation.security.as_ref().is_none_or(is_known) {
+                answers.push(("401", "The caller is not authenticated"));
+                answers.push(("403", "The caller may not do this, there"));
+            }
+            if operation.request_body.is_some() {
+                answers.push(("408", "The body came too slowly; send the same request again"));
+            }
+            for (status, description) in answers {
+                let problem = Ref::from_schema_name("ProblemDetails");
+                let content = ContentBuilder::new().schema(Some(problem)).build();
+                let answer = ResponseBuilder::new().description(description);
+                let answer = answer.content("application/problem+json", content).build();
+                operation.responses.responses.entry(status.to_owned()).or_insert(answer.into());
             }
         }
     }
@@ -78,5 +85,5 @@ impl Modify for Everywhere {
 /// The whole document.
 #[must_use]
 pub fn document() -> openapi::OpenApi {
-    crate::serve::routes().split_for_parts().1
+    split(crate::serve::routes()).1
 }

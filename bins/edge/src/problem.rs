@@ -216,7 +216,10 @@ impl Problem {
 
     fn detail(&self) -> String {
         match self {
-            Self::Unauthorized(why) | Self::BadKey(why) => (*why).to_owned(),
+            Self::Unauthorized(why)
+            | Self::BadKey(why)
+            | Self::SignatureInvalid(why)
+            | Self::ApprovalInvalid(why) => (*why).to_owned(),
             Self::NotFound(what) => format!("there is no such {what}"),
             Self::NotYet(what) => format!("there is no {what} under this id yet; ask again in a moment"),
             Self::NoRoute(_) => "GET /docs shows what there is".to_owned(),
@@ -247,7 +250,6 @@ impl Problem {
             Self::SignatureMissing => {
                 "the token is good for one key alone; sign the request with it: Signature-Input and Signature".to_owned()
             }
-            Self::SignatureInvalid(why) | Self::ApprovalInvalid(why) => (*why).to_owned(),
             Self::SignatureReplayed => "sign each request anew, with a new nonce".to_owned(),
             Self::TooManySignatures => "as many signatures as this edge remembers; try again in a moment".to_owned(),
             Self::WrongPin => "the PIN is another, or they do not work in this store".to_owned(),

@@ -26,7 +26,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     Config, Edge,
     caller::authenticate,
-    document::Frame,
+    document::{Frame, split},
     door::Door,
     front::Front,
     limits,
@@ -135,7 +135,7 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
 
 /// Everything that the edge serves to callers; health and metrics too, unless they have a listener of their own.
 pub fn router(edge: &Edge) -> Router {
-    let (api, document) = routes().split_for_parts();
+    let (api, document) = split(routes());
     let process = &edge.0.process;
     let health = if edge.0.health_apart { Router::new() } else { process.health.routes(&process.metrics) };
     api.merge(SwaggerUi::new("/docs").url("/openapi.json", document))

@@ -44,6 +44,9 @@
 {{- end -}}
 {{- $_ := set $own "tokens" (dict "key_file" "/etc/tillstream/secrets/tokens.ed25519") -}}
 {{- $_ := set $own.database "url" (include "tillstream.postgresql.url" (list $root "tillstream_edge" "read")) -}}
+{{- /* What a route brings stands between the clients and the edge; Google's balancer appends its own address too. */ -}}
+{{- $proxies := ternary 0 (ternary 2 1 $root.Values.route.gke.enabled) (eq $root.Values.route.type "none") -}}
+{{- $_ := set $own "http" (dict "trusted_proxies" (dig "http" "trusted_proxies" $proxies (index . 2))) -}}
 {{- else -}}
 {{- $_ := set $own "worker" (dict "ack_wait_ms" $root.Values.topology.ackWaitMs) -}}
 {{- $_ := set $own.database "url" (include "tillstream.postgresql.url" (list $root (printf "tillstream_%s" $role))) -}}

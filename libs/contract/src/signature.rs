@@ -144,9 +144,9 @@ fn list(components: &[(&str, String)]) -> String {
 fn base(components: &[(&str, String)], params: &str) -> String {
     let mut base = String::new();
     for (name, value) in components {
-        base.push_str(&format!("\"{name}\": {value}\n"));
+        base.extend(["\"", name, "\": ", value, "\n"]);
     }
-    base.push_str(&format!("\"@signature-params\": {params}"));
+    base.extend(["\"@signature-params\": ", params]);
     base
 }
 

@@ -61,11 +61,11 @@ pub(crate) struct Level {
     operation_id = "list_stock_levels",
     path = "/v1/stock/levels",
     tag = "stock",
+    extensions(("x-permission" = json!("stock.read")), ("x-place" = json!("store"))),
     params(LevelsQuery, PageQuery),
     responses(
         (status = 200, description = "One page of levels", body = Page<Level>),
         (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "There is no such store", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
@@ -106,6 +106,7 @@ impl From<stock::Level> for Level {
     operation_id = "adjust_stock",
     path = "/v1/stock/adjustments",
     tag = "stock",
+    extensions(("x-permission" = json!("stock.adjust")), ("x-place" = json!("store"))),
     params(
         ("Idempotency-Key" = Uuid, Header, description = "A new UUID for a new adjustment; the same one to repeat it"),
         ("Prefer" = Option<String>, Header, description = "`respond-async`, `wait=SECONDS`"),
@@ -119,7 +120,6 @@ impl From<stock::Level> for Level {
         (status = 201, description = "The levels moved", body = Moved, headers(("Location" = String))),
         (status = 202, description = "The adjustment is durable and will be decided", body = super::Accepted, headers(("Location" = String))),
         (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 401, description = "The token is missing, forged or expired", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 415, description = "The body is not declared as JSON", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 422, description = "The adjustment is refused, or the key was used for another request", body = ProblemDetails, content_type = "application/problem+json"),

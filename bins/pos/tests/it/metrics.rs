@@ -23,6 +23,8 @@ fn promised() -> BTreeMap<&'static str, BTreeSet<String>> {
         (&ALL[..], &["tillstream_build_info", "tillstream_ready", "tillstream_database_connections"][..]),
         (&ALL, &["process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"]),
         (&ALL[..1], &["http_requests_total", "tillstream_edge_commands_total", "tillstream_lane_waiting"]),
+        (&ALL[..1], &["tillstream_edge_connections", "tillstream_edge_connections_cut_total"]),
+        (&ALL[..1], &["tillstream_edge_limited_total"]),
         (&ALL[..1], &["tillstream_edge_waiting", "tillstream_edge_stalled", "tillstream_edge_event_streams"]),
         (&WORKERS, &["tillstream_worker_messages_total", "tillstream_worker_redeliveries_total"]),
         (&WORKERS, &["tillstream_consumer_messages", "tillstream_consumer_oldest_pending_seconds"]),

@@ -105,9 +105,9 @@ fn whatever_is_changed_is_noticed() {
         |request| request.approval = Some("a.b.d"),
     ];
     for change in changes {
-        let mut changed = request;
-        change(&mut changed);
-        assert!(changed.verify(&signed.input, &signed.signature).is_err(), "{changed:?}");
+        let mut other = request;
+        change(&mut other);
+        assert!(other.verify(&signed.input, &signed.signature).is_err(), "{other:?}");
     }
     let older = signed.input.replace("created=1;", "created=2;");
     assert_eq!(request.verify(&older, &signed.signature), Err(SignatureError::Signature));

@@ -211,14 +211,13 @@ pub async fn people(
         let id = UserId::new(row.user_id);
         let role: Role = row.role.parse().map_err(|error| Error::stored("grant", &error))?;
         let grant = Grant { role, store: row.store_id.map(StoreId::new) };
-        match people.last_mut().filter(|last| last.id == id) {
-            Some(last) => last.grants.push(grant),
-            None => {
-                let name = row.name.map(|name| PersonName::try_new(&name)).transpose();
-                let name = name.map_err(|error| Error::stored("user", &error))?;
-                people.push(Person { id, name, grants: vec![grant] });
-            }
+        if let Some(same) = people.last_mut().filter(|last| last.id == id) {
+            same.grants.push(grant);
+            continue;
         }
+        let name = row.name.map(|name| PersonName::try_new(&name)).transpose();
+        let name = name.map_err(|error| Error::stored("user", &error))?;
+        people.push(Person { id, name, grants: vec![grant] });
     }
     Ok(people)
 }

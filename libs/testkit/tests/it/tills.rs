@@ -108,7 +108,10 @@ async fn a_till_sells_by_itself_and_nowhere_else() {
     let renew = async |till: &Till| shop.at(till, "POST", "/v1/tills/current/certificate").signed(till).send().await;
     shop.clock.advance(29 * 24 * 3_600_000_000);
     let renewed = renew(&till).await;
-    assert_eq!((renewed.status, &renewed.json()["expires_at"]), (StatusCode::OK, &json!("2026-04-29T10:00:00.000000Z")));
+    assert_eq!(
+        (renewed.status, &renewed.json()["expires_at"]),
+        (StatusCode::OK, &json!("2026-04-29T10:00:00.000000Z"))
+    );
     shop.clock.advance(24 * 3_600_000_000);
     refused(&renew(&till).await, StatusCode::UNAUTHORIZED, "unauthorized");
     let people = shop.get("/v1/tills/current/certificate").await;

@@ -30,6 +30,7 @@ COPY libs/servers/Cargo.toml libs/servers/
 COPY libs/store/Cargo.toml libs/store/
 COPY libs/testkit/Cargo.toml libs/testkit/
 COPY libs/tidy/Cargo.toml libs/tidy/
+COPY libs/till/Cargo.toml libs/till/
 RUN set -eu; \
     for manifest in bench/Cargo.toml bins/*/Cargo.toml libs/*/Cargo.toml; do \
         mkdir "${manifest%/*}/src"; \

@@ -7,11 +7,12 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     http::{header, request::Parts},
 };
+use ed25519_dalek::VerifyingKey;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::{Edge, problem::Problem};
+use crate::{Edge, problem::Problem, proof::prove};
 
 /// A JSON body without unknown fields.
 #[derive(Debug)]
@@ -75,6 +76,23 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 /// Without the place in the text, which says nothing once there is a pointer.
 fn plain(why: &str) -> String {
     why.split(" at line ").next().unwrap_or(why).to_owned()
+}
+
+/// A JSON body without unknown fields, and the key with which the request is signed.
+#[derive(Debug)]
+pub(crate) struct Signed<T> {
+    pub(crate) key: VerifyingKey,
+    pub(crate) body: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<Edge> for Signed<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, edge: &Edge) -> Result<Self, Problem> {
+        let (request, key) = prove(edge, request, None).await?;
+        let Strict(body) = Strict::from_request(request, edge).await?;
+        Ok(Self { key, body })
+    }
 }
 
 /// The `Idempotency-Key`: the command's id, chosen by the client.

@@ -136,7 +136,7 @@ impl Commands {
         prefer: Prefer,
         deadline: Instant,
     ) -> Result<Submitted, Problem> {
-        caller.may(command.message.need())?;
+        caller.may_send(command.message.need(), command.id)?;
         let kind = command.message.kind();
         let result = self.send_and_wait(caller, command, prefer, deadline).await;
         let outcome = match &result {
@@ -173,7 +173,7 @@ impl Commands {
             merchant: caller.merchant(),
             actor: caller.actor().to_string(),
             till: caller.till(),
-            approval: None,
+            approval: caller.approval(),
             fingerprint: Some(ByteArray::new(command.fingerprint)),
             at: command.at,
             origin: None,

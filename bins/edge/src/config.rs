@@ -26,6 +26,7 @@ pub struct Config {
     pub(crate) pins: PinSettings,
     pub(crate) sessions: SessionSettings,
     pub(crate) sign_in: SignInSettings,
+    pub(crate) proofs: ProofSettings,
     pub(crate) http: HttpSettings,
     pub(crate) tls: TlsSettings,
     pub(crate) limits: LimitSettings,
@@ -93,6 +94,14 @@ pub(crate) struct SignInSettings {
     pub(crate) wait_first_s: i64,
     pub(crate) wait_max_s: i64,
     pub(crate) address_failures: u32,
+}
+
+/// Signatures of requests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProofSettings {
+    pub(crate) skew_max_s: u32,
+    pub(crate) remember: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     PasswordSalt,
     /// The salt of a PIN's hash.
     PinSalt,
+    /// A code for the enrolment of a till.
+    EnrolmentCode,
     /// The secret half of an API key.
     ApiKey,
     /// The account under which failed sign-ins are counted.
@@ -26,6 +28,7 @@ impl Purpose {
         match self {
             Self::PasswordSalt => "tillstream password salt",
             Self::PinSalt => "tillstream pin salt",
+            Self::EnrolmentCode => "tillstream enrolment code",
             Self::ApiKey => "tillstream api key",
             Self::Account => "tillstream account",
         }

@@ -5,7 +5,7 @@ use utoipa::{
     Modify, OpenApi,
     openapi::{
         self, ContentBuilder, Ref, ResponseBuilder,
-        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_axum::router::OpenApiRouter;
@@ -24,6 +24,7 @@ use crate::Edge;
         (name = "sales", description = "Sales and their receipts"),
         (name = "stock", description = "Stock levels and adjustments"),
         (name = "catalogue", description = "Products and registers"),
+        (name = "identity", description = "The merchant, its stores and registers, and who may do what"),
         (name = "commands", description = "Outcomes of commands"),
         (name = "keys", description = "API keys"),
         (name = "sessions", description = "Signing in and out"),
@@ -38,7 +39,13 @@ struct Bearer;
 impl Modify for Bearer {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let signature = ApiKeyValue::with_description(
+            "Signature",
+            "HTTP Message Signatures (RFC 9421), Ed25519, by the key in `keyid`",
+        );
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Header(signature)));
         document.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
         env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     }
@@ -57,7 +64,9 @@ fn add_common_answers(document: &mut openapi::OpenApi) {
         for operation in operations.into_iter().flatten() {
             let mut answers = vec![("429", "Too many requests; `Retry-After` says when to come again")];
             // `security(())` takes the document's requirement away.
-            if operation.security.is_none() {
+            let is_known =
+                |needs: &Vec<SecurityRequirement>| needs.iter().all(|need| *need != SecurityRequirement::default());
+            if operation.security.as_ref().is_none_or(is_known) {
                 answers.push(("401", "The caller is not authenticated"));
                 answers.push(("403", "The caller may not do this, there"));
             }

@@ -23,6 +23,7 @@ use crate::{
     marks::Marks,
     middleware::Observed,
     problem::Problem,
+    proof::Proofs,
     sessions::{Sessions, Signing},
 };
 
@@ -44,6 +45,9 @@ pub(crate) struct Parts {
     pub(crate) marks: Marks,
     pub(crate) keys: Keys,
     pub(crate) sessions: Sessions,
+    /// Signs tokens.
+    pub(crate) signer: SigningKey,
+    pub(crate) proofs: Proofs,
     pub(crate) lockout: Lockout,
     pub(crate) commands: Commands,
     pub(crate) hub: Hub,
@@ -98,6 +102,7 @@ impl Edge {
         let marks = Marks::follow(bucket.clone(), process);
         let lockout = Lockout::new(bucket.clone(), derive.clone(), clock.clone(), config.sign_in.clone());
         let keys = Keys::new(bucket.clone(), clock.clone());
+        let signer = key.clone();
         let signing = Signing { key, taken: taken.clone() };
         let sessions = Sessions::new(bucket, signing, clock, process.ids.clone(), config.sessions.clone());
         let limits = Limits::new(&config.limits, &process.metrics, process.clock.now())?;
@@ -112,6 +117,8 @@ impl Edge {
             marks,
             keys,
             sessions,
+            signer,
+            proofs: Proofs::new(&config.proofs),
             lockout,
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),

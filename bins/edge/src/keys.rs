@@ -181,7 +181,7 @@ async fn look_up(edge: &Edge, (id, hash): (KeyId, [u8; 32]), now: i64) -> Result
 }
 
 fn caller(merchant: MerchantId, id: KeyId, rights: Rights, now: i64) -> Caller {
-    let access = Access { sub: Actor::Key(id), merchant, iat: now, sid: None, till: None, grants: Vec::new() };
+    let access = Access { sub: Actor::Key(id), ..Access::operator(merchant, now) };
     Caller::of_key(access, rights)
 }
 

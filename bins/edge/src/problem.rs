@@ -70,6 +70,20 @@ pub(crate) enum Problem {
     TooManyRequests(By, i64),
     /// As many commands of the merchant wait already as may.
     TooManyCommands,
+    /// The token names a key, and the request is not signed.
+    SignatureMissing,
+    /// The request is signed otherwise than it must be.
+    SignatureInvalid(&'static str),
+    /// The signed request was sent before.
+    SignatureReplayed,
+    /// More signatures than this edge can tell apart.
+    TooManySignatures,
+    /// The PIN is another, or who it is of has none or no business there.
+    WrongPin,
+    /// The request is for tills, or for people at one.
+    NoTill,
+    /// The approval is not for this command, here and now.
+    ApprovalInvalid(&'static str),
     /// A fault of ours.
     Internal,
 }
@@ -121,7 +135,13 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthorized(_) | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_)
+            | Self::WrongCredentials
+            | Self::SignatureMissing
+            | Self::SignatureInvalid(_)
+            | Self::SignatureReplayed
+            | Self::WrongPin => StatusCode::UNAUTHORIZED,
+            Self::ApprovalInvalid(_) => StatusCode::FORBIDDEN,
             Self::ChooseMerchant(_) => StatusCode::CONFLICT,
             Self::NotFound(_) | Self::NotYet(_) => StatusCode::NOT_FOUND,
             Self::NoRoute(status) => *status,
@@ -130,12 +150,15 @@ impl Problem {
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => StatusCode::FORBIDDEN,
-            Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused | Self::NoTill => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::TooManyRequests(..) | Self::TooManyCommands | Self::LockedOut(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotAccepted(_)
             | Self::Database(_)
             | Self::TooManyStreams
             | Self::Sessions
+            | Self::TooManySignatures
             | Self::Busy
             | Self::NotSetUp(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -169,6 +192,13 @@ impl Problem {
             Self::Busy => "busy",
             Self::NotSetUp(_) => "not_set_up",
             Self::TooManyRequests(..) | Self::TooManyCommands => "too_many_requests",
+            Self::SignatureMissing => "signature_missing",
+            Self::SignatureInvalid(_) => "signature_invalid",
+            Self::SignatureReplayed => "signature_replayed",
+            Self::TooManySignatures => "too_many_signatures",
+            Self::WrongPin => "wrong_pin",
+            Self::NoTill => "no_till",
+            Self::ApprovalInvalid(_) => "approval_invalid",
             Self::Internal => "internal",
         }
     }
@@ -200,13 +230,23 @@ impl Problem {
             Self::Busy => "Too many sign in at once",
             Self::NotSetUp(_) => "It is not set up",
             Self::TooManyRequests(..) | Self::TooManyCommands => "There are too many requests",
+            Self::SignatureMissing => "The request is not signed",
+            Self::SignatureInvalid(_) => "The signature is not taken",
+            Self::SignatureReplayed => "The signed request was sent before",
+            Self::TooManySignatures => "Too many signed requests at once",
+            Self::WrongPin => "The PIN does not fit",
+            Self::NoTill => "This is for tills",
+            Self::ApprovalInvalid(_) => "The approval is not taken",
             Self::Internal => "Something went wrong here",
         }
     }
 
     fn detail(&self) -> String {
         match self {
-            Self::Unauthorized(why) | Self::BadKey(why) => (*why).to_owned(),
+            Self::Unauthorized(why)
+            | Self::BadKey(why)
+            | Self::SignatureInvalid(why)
+            | Self::ApprovalInvalid(why) => (*why).to_owned(),
             Self::WrongCredentials => {
                 "these do not belong to an account that is in use; check both, or ask for an invitation to set a new password"
                     .to_owned()
@@ -241,6 +281,13 @@ impl Problem {
             Self::TooManyCommands => {
                 "as many commands of this merchant wait as may; nothing was stored; send the same request again".to_owned()
             }
+            Self::SignatureMissing => {
+                "the token is good for one key alone; sign the request with it: Signature-Input and Signature".to_owned()
+            }
+            Self::SignatureReplayed => "sign each request anew, with a new nonce".to_owned(),
+            Self::TooManySignatures => "as many signatures as this edge remembers; try again in a moment".to_owned(),
+            Self::WrongPin => "the PIN is another, or they do not work in this store".to_owned(),
+            Self::NoTill => "send it from an enrolled till, with a token of its own or of who is signed in there".to_owned(),
             Self::Internal => "the failure was logged under this response's X-Request-Id".to_owned(),
         }
     }

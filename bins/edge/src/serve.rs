@@ -32,7 +32,7 @@ use crate::{
     limits,
     middleware::observe,
     problem::Problem,
-    routes::{commands, events, keys, products, receipts, registers, sales, sessions, stock},
+    routes::{commands, events, keys, pins, products, receipts, registers, sales, sessions, stock, tills},
 };
 
 /// What scripts in browsers may send.
@@ -121,6 +121,14 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))
         .routes(routes!(registers::list))
+        .routes(routes!(tills::list, tills::enrol))
+        .routes(routes!(tills::renew))
+        .routes(routes!(tills::invite))
+        .routes(routes!(tills::revoke))
+        .routes(routes!(pins::colleagues))
+        .routes(routes!(pins::sign_in))
+        .routes(routes!(pins::approve))
+        .routes(routes!(pins::set))
         .routes(routes!(commands::show))
         .routes(routes!(events::follow))
         .routes(routes!(keys::make, keys::list))

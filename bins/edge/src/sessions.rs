@@ -249,7 +249,8 @@ impl Sessions {
     ) -> Tokens {
         let SessionSettings { access_valid_s, refresh_valid_s } = self.settings;
         let refresh = Refresh { sub: user, merchant, sid: session, generation: kept.generation };
-        let access = Access { sub: Actor::User(user), merchant, iat: issued, sid: Some(session), till: None, grants };
+        let access =
+            Access { sub: Actor::User(user), sid: Some(session), grants, ..Access::operator(merchant, issued) };
         Tokens {
             access_token: token::sign(&access, issued + access_valid_s, &self.signing.key),
             token_type: "Bearer",

@@ -1,12 +1,14 @@
 //! The identity worker: keeps merchants, stores, registers, users and keys.
 
+mod tills;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tillstream_bus::subject::Class;
 use tillstream_contract::{
     Command as _, Envelope, Outcome, Refusal, Stage,
-    identity::{Changed, Command, Event, Revocation},
+    identity::{Changed, Command, Event, NewEnrolment, NewTill, OneTill, Revocation},
 };
 use tillstream_domain::{
     Rejection,
@@ -74,7 +76,11 @@ impl Worker for Identity {
     type State = State;
 
     fn need(command: &Command) -> Option<Need> {
-        Some(command.need())
+        match command {
+            // Who enrols is nobody yet: the code counts.
+            Command::EnrolTill(_) => None,
+            other => Some(other.need()),
+        }
     }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
@@ -91,6 +97,10 @@ impl Worker for Identity {
                 Command::RevokeKey(revocation) => {
                     wanted.keys.insert((merchant, revocation.key));
                 }
+                Command::SetPin(new) => drop(wanted.users.insert((merchant, new.user))),
+                Command::InviteTill(NewEnrolment { register, .. })
+                | Command::EnrolTill(NewTill { register, .. })
+                | Command::RevokeTill(OneTill { register, .. }) => drop(wanted.tills.insert((merchant, *register))),
             }
         }
         let directories = identity::directories(conn, &wanted).await?;
@@ -148,5 +158,9 @@ fn decide(
             directory.keys.put(key.id, key);
             Ok(Event::KeyChanged(changed))
         }
+        Command::SetPin(new) => tills::set_pin(directory, rights, envelope, new),
+        Command::InviteTill(new) => tills::invite(directory, envelope, new),
+        Command::EnrolTill(new) => tills::enrol(directory, envelope, new),
+        Command::RevokeTill(till) => tills::revoke(directory, envelope, *till),
     }
 }

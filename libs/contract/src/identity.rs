@@ -4,6 +4,7 @@
 
 mod key;
 mod session;
+mod till;
 mod user;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 pub use key::{NewKey, Revocation};
 pub use session::{Method, SignIn};
+pub use till::{NewEnrolment, NewPin, NewTill, OneTill};
 pub use user::NewUser;
 
 use crate::envelope::messages;
@@ -28,6 +30,14 @@ messages! {
         RevokeKey(Revocation) = "identity.revoke_key.v1",
         /// Somebody has signed in, or wanted to.
         SignIn(SignIn) = "identity.sign_in.v1",
+        /// Set a user's PIN.
+        SetPin(NewPin) = "identity.set_pin.v1",
+        /// Give out a one-time code for the enrolment of a till.
+        InviteTill(NewEnrolment) = "identity.invite_till.v1",
+        /// Enrol a till, by its code.
+        EnrolTill(NewTill) = "identity.enrol_till.v1",
+        /// Let a till do nothing any more.
+        RevokeTill(OneTill) = "identity.revoke_till.v1",
     }
 }
 
@@ -38,6 +48,18 @@ messages! {
         UserChanged(Changed) = "identity.user_changed.v1",
         /// An API key was made or revoked.
         KeyChanged(Changed) = "identity.key_changed.v1",
+        /// A till was invited, enrolled or revoked: the id is its register's.
+        TillChanged(Changed) = "identity.till_changed.v1",
+    }
+}
+
+impl Event {
+    /// What changed.
+    #[must_use]
+    pub fn changed(&self) -> &Changed {
+        match self {
+            Self::UserChanged(changed) | Self::KeyChanged(changed) | Self::TillChanged(changed) => changed,
+        }
     }
 }
 
@@ -58,6 +80,13 @@ impl crate::Command for Command {
             // Whether the key is for stores that are theirs to manage is for the worker to decide.
             Self::MakeKey(_) | Self::RevokeKey(_) => Need::new(Permission::ManageKeys, Place::Anywhere),
             Self::SignIn(sign_in) => Need::new(Permission::ManageOwn, Place::Own(sign_in.user)),
+            // Whoever works there may; whether the PIN is theirs to set is for the worker to decide.
+            Self::SetPin(_) => Need::new(Permission::ReadCatalogue, Place::Anywhere),
+            Self::InviteTill(NewEnrolment { store, .. }) | Self::RevokeTill(OneTill { store, .. }) => {
+                Need::new(Permission::ManageRegisters, Place::Store(*store))
+            }
+            // What every till may, which it is about to be. The worker asks for the code instead.
+            Self::EnrolTill(new) => Need::new(Permission::ReadCatalogue, Place::Store(new.store)),
         }
     }
 }

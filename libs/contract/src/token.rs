@@ -3,13 +3,17 @@
 //! There is one header, compared byte for byte, so no token can name another algorithm, key address or type. What a token
 //! is for is its audience, so that none is taken for another.
 
+mod claims;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tillstream_domain::{
-    id::{MerchantId, RegisterId, SessionId, UserId},
+    id::{MerchantId, RegisterId, SessionId, StoreId, UserId},
     identity::{Actor, Grant},
 };
+
+pub use claims::{Approved, Offline};
 
 /// `{"alg":"EdDSA","typ":"JWT"}`
 const HEADER: &str = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9";
@@ -38,6 +42,12 @@ pub struct Access {
     /// The till that it is for, if it is for one alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub till: Option<RegisterId>,
+    /// The store of that till.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreId>,
+    /// The key with which whoever sends it must sign the request; see [`crate::signature`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
     /// What the user is. The operator and tills have none: what they may follows from what they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<Grant>,
@@ -51,7 +61,46 @@ impl Access {
     /// For the operator, in the name of `merchant`.
     #[must_use]
     pub fn operator(merchant: MerchantId, iat: i64) -> Self {
-        Self { sub: Actor::Operator, merchant, iat, sid: None, till: None, grants: Vec::new() }
+        Self { sub: Actor::Operator, merchant, iat, sid: None, till: None, store: None, cnf: None, grants: Vec::new() }
+    }
+}
+
+/// The key that whoever sends a token proves to have (RFC 7800, 3.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    jwk: Jwk,
+}
+
+/// A public key (RFC 7517) of Ed25519 (RFC 8037, 2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Jwk {
+    kty: Kty,
+    crv: Curve,
+    x: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Kty {
+    #[serde(rename = "OKP")]
+    Okp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Curve {
+    Ed25519,
+}
+
+impl Confirmation {
+    /// By this key.
+    #[must_use]
+    pub fn of(key: &VerifyingKey) -> Self {
+        Self { jwk: Jwk { kty: Kty::Okp, crv: Curve::Ed25519, x: URL_SAFE_NO_PAD.encode(key.as_bytes()) } }
+    }
+
+    /// Whether it is this key.
+    #[must_use]
+    pub fn is(&self, key: &VerifyingKey) -> bool {
+        *self == Self::of(key)
     }
 }
 
@@ -196,6 +245,17 @@ mod tests {
         for token in tokens {
             assert_eq!(verify::<Access>(&token, &keys(&[1]), 0), Err(TokenError::Malformed), "{token}");
         }
+    }
+
+    #[test]
+    fn a_key_is_confirmed_as_other_libraries_do_it() {
+        let cnf = Confirmation::of(&key(1).verifying_key());
+        assert!(cnf.is(&key(1).verifying_key()) && !cnf.is(&key(2).verifying_key()));
+        let x = URL_SAFE_NO_PAD.encode(key(1).verifying_key().as_bytes());
+        let json = format!(r#"{{"jwk":{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}}}"#);
+        assert_eq!(serde_json::to_string(&cnf).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Confirmation>(&json).unwrap(), cnf);
+        assert!(serde_json::from_str::<Confirmation>(&json.replace("Ed25519", "X25519")).is_err());
     }
 
     #[test]

@@ -136,6 +136,12 @@ pub enum Rejection {
     /// Somebody who wanted to sign in did not show that they are who they say.
     #[error("the sign-in failed")]
     WrongCredentials,
+    /// The code for enrolment was never given, was used or replaced, or is too old.
+    #[error("the code is not known, was used, or is too old; make a new one for the register")]
+    EnrolmentCode,
+    /// No device is enrolled for the register.
+    #[error("no till is enrolled for register {0}")]
+    TillNotEnrolled(RegisterId),
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
@@ -171,6 +177,8 @@ impl Rejection {
             Self::UnknownUser(_) => "unknown_user",
             Self::EmailTaken => "email_taken",
             Self::TooManyGrants { .. } => "too_many_grants",
+            Self::EnrolmentCode => "enrolment_code_invalid",
+            Self::TillNotEnrolled(_) => "till_not_enrolled",
         }
     }
 
@@ -191,6 +199,7 @@ impl Rejection {
             Self::CurrencyMismatch { .. } => "/currency".to_owned(),
             Self::PaymentNotPositive { payment } => format!("/payments/{payment}"),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
+            Self::EnrolmentCode => "/code".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
             Self::TooManyGrants { .. } | Self::BeyondOwnRights => "/grants".to_owned(),
             Self::NoScope | Self::ScopeNotForKeys(_) => "/scopes".to_owned(),
@@ -200,6 +209,7 @@ impl Rejection {
             | Self::Forbidden(_)
             | Self::UnknownUser(_)
             | Self::UnknownKey(_)
+            | Self::TillNotEnrolled(_)
             | Self::WrongCredentials => return None,
         })
     }

@@ -19,6 +19,7 @@ create table identity.users (
   email text check (length(email) <= 254), -- lower case
   password text check (length(password) <= 256), -- argon2id, PHC
   pin text check (length(pin) <= 256), -- argon2id, PHC
+  has_pin boolean not null generated always as (pin is not null) stored,
   version integer not null check (version > 0),
   ended_at timestamptz, -- from when on they may nothing any more
   primary key (merchant_id, user_id),
@@ -84,7 +85,7 @@ grant select (merchant_id, register_id, enrolled_at, ended_at) on identity.tills
 grant select (merchant_id, key_id, scopes, stores, expires_at, ended_at) on identity.keys to tillstream_sales, tillstream_stock;
 
 -- The edge shows people, and never hashes: see the functions below.
-grant select (merchant_id, user_id, name, email, version, ended_at) on identity.users to tillstream_edge;
+grant select (merchant_id, user_id, name, email, has_pin, version, ended_at) on identity.users to tillstream_edge;
 grant select on identity.grants to tillstream_edge;
 grant select (merchant_id, register_id, code_until, public_key, enrolled_at, ended_at, version) on identity.tills
   to tillstream_edge;

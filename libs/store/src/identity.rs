@@ -4,6 +4,7 @@ mod accounts;
 mod directory;
 mod keys;
 mod rights;
+pub mod tills;
 
 pub use accounts::{Account, Active, accounts, active, merchant_name, password};
 pub use directory::{Wanted, directories, save};

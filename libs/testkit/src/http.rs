@@ -3,7 +3,7 @@
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, Request, StatusCode},
+    http::{HeaderMap, Method, Request, StatusCode, Uri},
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -104,7 +104,30 @@ impl Shop {
     }
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// The shop that it is sent to.
+    pub(crate) fn shop(&self) -> &'a Shop {
+        self.shop
+    }
+
+    /// What it is so far, if it is well-formed.
+    pub(crate) fn parts(&self) -> Option<(&Method, &Uri, &HeaderMap, &str)> {
+        let request = &self.request;
+        Some((request.method_ref()?, request.uri_ref()?, request.headers_ref()?, &self.body))
+    }
+
+    /// With a header in place of what it had under this name.
+    ///
+    /// # Panics
+    /// When the request is malformed.
+    #[must_use]
+    pub fn instead(mut self, name: &'static str, value: &str) -> Self {
+        let well_formed = "the test's request is well-formed";
+        let headers = self.request.headers_mut().expect(well_formed);
+        headers.insert(name, value.parse().expect(well_formed));
+        self
+    }
+
     /// With a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

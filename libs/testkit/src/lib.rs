@@ -8,8 +8,10 @@ mod fixture;
 mod http;
 mod shop;
 mod staff;
+mod till;
 
 pub use database::Database;
 pub use fixture::{Fixture, NEXT_DOOR, SHOP};
-pub use http::Answer;
+pub use http::{Answer, Call};
 pub use shop::{Shop, ShopOptions, receipts};
+pub use till::Till;

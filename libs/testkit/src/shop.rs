@@ -461,13 +461,17 @@ async fn open_edge(
 ) -> Edge {
     let key = folder.path().join("tokens.ed25519");
     std::fs::write(&key, hex::encode(token_key().to_bytes())).expect("there is room for temporary files");
+    let pepper = folder.path().join("pins.pepper");
+    std::fs::write(&pepper, "07".repeat(32)).expect("there is room for temporary files");
     let file = folder.path().join("edge.toml");
     let usual = format!(
-        "[bus]\nurl = '{}'\npassword = '{PASSWORD}'\npartitions = {}\n[database]\nurl = '{}'\n[tokens]\nkey_file = '{}'\n",
+        "[bus]\nurl = '{}'\npassword = '{PASSWORD}'\npartitions = {}\n[database]\nurl = '{}'\n[tokens]\nkey_file = '{}'\n\
+         [pins]\npepper_file = '{}'\n[passwords]\nmemory_kib = 64\npasses = 1\n",
         server.url(),
         options.partitions,
         database.url("edge"),
         key.display(),
+        pepper.display(),
     );
     std::fs::write(&file, usual + &options.edge).expect("there is room for temporary files");
     let config = settings::load(Some(&file)).expect("the edge takes its settings");

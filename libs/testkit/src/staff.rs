@@ -51,6 +51,8 @@ impl Shop {
             iat,
             sid: None,
             till: None,
+            store: None,
+            cnf: None,
             grants: grants.to_vec(),
         };
         token::sign(&access, iat + 3_600, &token_key())

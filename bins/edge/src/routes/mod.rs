@@ -3,12 +3,14 @@
 pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod keys;
+pub(crate) mod pins;
 pub(crate) mod products;
 pub(crate) mod receipts;
 pub(crate) mod registers;
 pub(crate) mod sales;
 pub(crate) mod sessions;
 pub(crate) mod stock;
+pub(crate) mod tills;
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use tillstream_contract::{
     identity::{Command, Method, SignIn},
 };
 use tillstream_domain::{
-    id::{MerchantId, UserId},
+    id::{MerchantId, RegisterId, UserId},
     identity::{Actor, Email, Need, Permission, Place},
 };
 use tillstream_store::identity::{self, Account, Active};
@@ -94,7 +94,7 @@ pub(crate) async fn open(
         if fitting.is_empty() {
             edge.0.lockout.failed(network);
             for account in &accounts {
-                report(&edge, (account.merchant, account.user), false);
+                report(&edge, (account.merchant, account.user), Method::Password, None, false);
             }
             return Err(Problem::WrongCredentials);
         }
@@ -105,7 +105,7 @@ pub(crate) async fn open(
     let who = (account.merchant, account.user);
     let Active { grants, .. } = active(&edge, who).await?.ok_or(Problem::WrongCredentials)?;
     let tokens = edge.0.sessions.open(&edge.0.marks, who, grants).await?;
-    report(&edge, who, true);
+    report(&edge, who, Method::Password, None, true);
     Ok(private((StatusCode::CREATED, Json(tokens)).into_response()))
 }
 
@@ -125,13 +125,19 @@ async fn fitting(edge: &Edge, password: &Plain, accounts: &[Account]) -> Result<
 
 /// Has the sign-in kept with all that was done. Nobody waits for it: how long it takes must not show whether there is an
 /// account.
-fn report(edge: &Edge, (merchant, user): (MerchantId, UserId), ok: bool) {
+pub(crate) fn report(
+    edge: &Edge,
+    (merchant, user): (MerchantId, UserId),
+    method: Method,
+    till: Option<RegisterId>,
+    ok: bool,
+) {
     let edge = edge.clone();
     tokio::spawn(async move {
         let at = edge.0.clock.now();
-        let caller = Caller::of_user(merchant, user, at.micros() / 1_000_000);
+        let caller = Caller::of_user(merchant, user, till, at.micros() / 1_000_000);
         let id = edge.0.process.ids.next();
-        let sign_in = SignIn { user, method: Method::Password, ok };
+        let sign_in = SignIn { user, method, ok };
         let prefer = Prefer { asynchronous: true, wait: None, until: Stage::Recorded };
         let sent = async {
             let fingerprint = fingerprint("identity.sign_in.v1", &sign_in)?;

@@ -33,11 +33,16 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<stock::Event, stock::Moved>("stock.moved.v1"),
         body::<receipt::Event, receipt::Issued>("receipt.issued.v1"),
         body::<identity::Command, identity::NewUser>("identity.add_user.v1"),
+        body::<identity::Command, identity::NewPin>("identity.set_pin.v1"),
+        body::<identity::Command, identity::NewEnrolment>("identity.invite_till.v1"),
+        body::<identity::Command, identity::NewTill>("identity.enrol_till.v1"),
+        body::<identity::Command, identity::OneTill>("identity.revoke_till.v1"),
         body::<identity::Event, identity::Changed>("identity.user_changed.v1"),
         body::<identity::Command, identity::NewKey>("identity.make_key.v1"),
         body::<identity::Command, identity::Revocation>("identity.revoke_key.v1"),
         body::<identity::Event, identity::Changed>("identity.key_changed.v1"),
         body::<identity::Command, identity::SignIn>("identity.sign_in.v1"),
+        body::<identity::Event, identity::Changed>("identity.till_changed.v1"),
         frame::<Envelope>("envelope", |_, bytes| {
             rmp_serde::to_vec_named(&rmp_serde::from_slice::<Envelope>(bytes).unwrap()).unwrap()
         }),

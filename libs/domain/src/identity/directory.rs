@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ApiKey, Email, User};
+use super::{ApiKey, Email, Till, User};
 use crate::{
     Rejection,
-    id::{KeyId, StoreId, UserId},
+    id::{KeyId, RegisterId, StoreId, UserId},
 };
 
 /// Things by their ids, and which of them have changed.
@@ -59,6 +59,8 @@ pub struct Directory {
     pub keys: Kept<KeyId, ApiKey>,
     /// Of the stores for which a batch makes keys, those that there are.
     pub key_stores: BTreeSet<StoreId>,
+    /// The tills of the registers that a batch names, of which each has one.
+    pub tills: Kept<RegisterId, Till>,
 }
 
 impl Directory {
@@ -88,6 +90,14 @@ impl Directory {
         }
         self.keys.put(key.id, key);
         Ok(())
+    }
+
+    /// The till of a register.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownRegister`].
+    pub fn till(&self, register: RegisterId) -> Result<&Till, Rejection> {
+        self.tills.get(register).ok_or(Rejection::UnknownRegister(register))
     }
 
     /// Adds or changes a user.

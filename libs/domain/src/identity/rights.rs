@@ -97,6 +97,14 @@ impl Rights {
         rights
     }
 
+    /// An enrolled till's own: see [`Rights::TILL`].
+    #[must_use]
+    pub fn of_till(store: StoreId, register: RegisterId) -> Self {
+        let mut rights = Self::default();
+        rights.add(Self::TILL, Some(store));
+        rights.bound_to(register)
+    }
+
     /// Adds permissions in one store, or in all.
     pub fn add(&mut self, permissions: Permissions, store: Option<StoreId>) {
         let place = match store {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, MAX_GRANTS, Rights};
+use super::{Actor, Grant, MAX_GRANTS, Rights};
 use crate::{Invalid, Rejection, id::UserId, text::Text, time::Timestamp};
 
 /// A person's name.
@@ -129,6 +129,20 @@ impl User {
         check_grants(rights, &user.grants)?;
         Ok(Self { version: 1, ended_at: None, ..user })
     }
+
+    /// With another PIN, as `actor` with `rights` sets it: it is their own, or they govern the user.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownUser`] when the user has ended, or [`Rejection::BeyondOwnRights`].
+    pub fn set_pin(&self, actor: Actor, rights: &Rights, pin: SecretHash) -> Result<Self, Rejection> {
+        if self.ended_at.is_some() {
+            return Err(Rejection::UnknownUser(self.id));
+        }
+        if actor != Actor::User(self.id) && (self.grants.is_empty() || !rights.govern(&self.grants)) {
+            return Err(Rejection::BeyondOwnRights);
+        }
+        Ok(Self { pin: Some(pin), version: self.version + 1, ..self.clone() })
+    }
 }
 
 /// Checks that there are not too many grants, and that they are `rights`' to give.
@@ -176,6 +190,25 @@ mod tests {
         for text in ["", "secret", "$argon2i$v=19$x", "$argon2id$ x"] {
             assert_eq!(SecretHash::try_new(text), Err(Invalid::Hash), "{text}");
         }
+    }
+
+    #[test]
+    fn a_pin_is_set_by_whose_it_is_or_who_governs_them() {
+        let pin = SecretHash::try_new("$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA").unwrap();
+        let manager = Rights::of_grants(&[Grant { role: Role::Manager, store: Some(STORE) }]);
+        let boss = Actor::User(UserId::new(uuid::Uuid::from_u128(1)));
+        let cashier = |store| User { version: 1, ..user(vec![Grant { role: Role::Cashier, store: Some(store) }]) };
+        let own = Actor::User(cashier(STORE).id);
+        let set = cashier(STORE).set_pin(own, &Rights::default(), pin.clone()).unwrap();
+        assert_eq!((set.pin.as_ref(), set.version), (Some(&pin), 2));
+        assert!(cashier(STORE).set_pin(boss, &manager, pin.clone()).is_ok());
+        let beyond = Err(Rejection::BeyondOwnRights);
+        assert_eq!(cashier(OTHER_STORE).set_pin(boss, &manager, pin.clone()), beyond);
+        assert_eq!(cashier(STORE).set_pin(boss, &Rights::default(), pin.clone()), beyond);
+        assert_eq!(user(vec![]).set_pin(boss, &manager, pin.clone()), beyond, "nobody knows whose they are");
+        let ended =
+            User { ended_at: crate::time::Timestamp::from_micros(1_772_359_200_000_000).ok(), ..cashier(STORE) };
+        assert_eq!(ended.set_pin(own, &manager, pin), Err(Rejection::UnknownUser(ended.id)));
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 use tillstream_domain::{
-    id::{KeyId, MerchantId, StoreId, UserId},
+    id::{KeyId, MerchantId, RegisterId, StoreId, UserId},
     identity::{Directory, Email, Grant, Kept, PersonName, Role, SecretHash, User},
     time::Timestamp,
 };
 use uuid::Uuid;
 
+use super::tills;
 use crate::{Error, read, stored};
 
 /// What a batch of decisions needs to know.
@@ -25,6 +26,8 @@ pub struct Wanted {
     pub keys: BTreeSet<(MerchantId, KeyId)>,
     /// Stores for which keys are made.
     pub key_stores: BTreeSet<(MerchantId, StoreId)>,
+    /// Tills by their registers.
+    pub tills: BTreeSet<(MerchantId, RegisterId)>,
 }
 
 /// The directory of each merchant that exists, with what is wanted of it, locked in key order.
@@ -44,13 +47,15 @@ pub async fn directories(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTr
     let mut found = users(conn, wanted).await?;
     let mut keys = super::keys::found(conn, &wanted.keys).await?;
     let mut stores = super::keys::stores_found(conn, &wanted.key_stores).await?;
+    let mut tills = tills::load(conn, &wanted.tills).await?;
     Ok(merchants
         .into_iter()
         .map(MerchantId::new)
         .map(|id| {
             let users = Kept::found(found.remove(&id).unwrap_or_default());
             let keys = Kept::found(keys.remove(&id).unwrap_or_default());
-            (id, Directory { users, keys, key_stores: stores.remove(&id).unwrap_or_default() })
+            let tills = Kept::found(tills.remove(&id).unwrap_or_default());
+            (id, Directory { users, keys, key_stores: stores.remove(&id).unwrap_or_default(), tills })
         })
         .collect())
 }
@@ -139,6 +144,7 @@ pub async fn save(
     let keys: Vec<_> =
         directories.iter().flat_map(|(merchant, of)| of.keys.changed().map(|key| (*merchant, key))).collect();
     super::keys::save(conn, &keys).await?;
+    tills::save(conn, directories).await?;
     let mut changed: Vec<(MerchantId, &User)> =
         directories.iter().flat_map(|(merchant, of)| of.users.changed().map(|user| (*merchant, user))).collect();
     if changed.is_empty() {

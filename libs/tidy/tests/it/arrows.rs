@@ -22,9 +22,10 @@ const ALL: &[&str] = &[
 ];
 
 /// Each crate, and the crates of ours that it may use. What only tests use may be `testkit` besides.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("contract", &["domain"]),
+    ("till", WIRE),
     ("store", WIRE),
     ("bus", WIRE),
     ("runtime", &["store", "bus", "contract", "domain"]),

@@ -75,7 +75,6 @@ impl Hashing {
         Ok(Self { threads, derive, cost, has_pepper })
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the routes that set passwords and PINs"))]
     /// The hash of a secret that goes into the command `id`. Its salt follows from the command, so that the same request
     /// repeated has the same hash.
     ///

@@ -32,7 +32,7 @@ use crate::{
     limits,
     middleware::observe,
     problem::Problem,
-    routes::{commands, events, keys, products, receipts, registers, sales, sessions, stock},
+    routes::{commands, events, keys, passwords, products, receipts, registers, sales, sessions, stock},
 };
 
 /// What scripts in browsers may send.
@@ -129,6 +129,7 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::end_all))
+        .routes(routes!(passwords::set))
 }
 
 /// Everything that the edge serves to callers; health and metrics too, unless they have a listener of their own.

@@ -125,7 +125,7 @@ async fn fitting(edge: &Edge, password: &Plain, accounts: &[Account]) -> Result<
 
 /// Has the sign-in kept with all that was done. Nobody waits for it: how long it takes must not show whether there is an
 /// account.
-fn report(edge: &Edge, (merchant, user): (MerchantId, UserId), ok: bool) {
+pub(crate) fn report(edge: &Edge, (merchant, user): (MerchantId, UserId), ok: bool) {
     let edge = edge.clone();
     tokio::spawn(async move {
         let at = edge.0.clock.now();

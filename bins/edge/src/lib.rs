@@ -23,7 +23,6 @@ mod marks;
 mod middleware;
 mod page;
 mod parameters;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the routes that set passwords and PINs"))]
 mod passwords;
 mod prefer;
 mod problem;

@@ -32,7 +32,7 @@ use crate::{
     limits,
     middleware::observe,
     problem::Problem,
-    routes::{commands, events, keys, pins, products, receipts, registers, sales, sessions, stock, tills},
+    routes::{commands, events, keys, passwords, pins, products, receipts, registers, sales, sessions, stock, tills},
 };
 
 /// What scripts in browsers may send.
@@ -137,6 +137,7 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::end_all))
+        .routes(routes!(passwords::set))
 }
 
 /// Everything that the edge serves to callers; health and metrics too, unless they have a listener of their own.

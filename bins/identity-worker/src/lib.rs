@@ -93,6 +93,9 @@ impl Worker for Identity {
                 Command::MakeKey(new) => {
                     wanted.key_stores.extend(new.stores.iter().flatten().map(|store| (merchant, *store)));
                 }
+                Command::SetPassword(new) => {
+                    wanted.users.insert((merchant, new.user));
+                }
                 Command::SignIn(_) => {}
                 Command::RevokeKey(revocation) => {
                     wanted.keys.insert((merchant, revocation.key));
@@ -150,6 +153,13 @@ fn decide(
             let changed = Changed { id: key.id.uuid(), version: key.version };
             directory.add_key(key)?;
             Ok(Event::KeyChanged(changed))
+        }
+        Command::SetPassword(new) => {
+            let code_hash = new.code_hash.map(|hash| *hash);
+            let user = directory.user(new.user)?.set_password(new.password.clone(), code_hash)?;
+            let changed = Changed { id: user.id.uuid(), version: user.version };
+            directory.put_user(user)?;
+            Ok(Event::UserChanged(changed))
         }
         Command::SignIn(_) => Err(Rejection::WrongCredentials),
         Command::RevokeKey(Revocation { key }) => {

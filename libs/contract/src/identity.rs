@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub use key::{NewKey, Revocation};
 pub use session::{Method, SignIn};
 pub use till::{NewEnrolment, NewPin, NewTill, OneTill};
-pub use user::NewUser;
+pub use user::{NewPassword, NewUser};
 
 use crate::envelope::messages;
 
@@ -28,6 +28,8 @@ messages! {
         MakeKey(NewKey) = "identity.make_key.v1",
         /// Revoke an API key.
         RevokeKey(Revocation) = "identity.revoke_key.v1",
+        /// Set one's own password.
+        SetPassword(NewPassword) = "identity.set_password.v1",
         /// Somebody has signed in, or wanted to.
         SignIn(SignIn) = "identity.sign_in.v1",
         /// Set a user's PIN.
@@ -79,6 +81,7 @@ impl crate::Command for Command {
             Self::AddUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
             // Whether the key is for stores that are theirs to manage is for the worker to decide.
             Self::MakeKey(_) | Self::RevokeKey(_) => Need::new(Permission::ManageKeys, Place::Anywhere),
+            Self::SetPassword(new) => Need::new(Permission::ManageOwn, Place::Own(new.user)),
             Self::SignIn(sign_in) => Need::new(Permission::ManageOwn, Place::Own(sign_in.user)),
             // Whoever works there may; whether the PIN is theirs to set is for the worker to decide.
             Self::SetPin(_) => Need::new(Permission::ReadCatalogue, Place::Anywhere),

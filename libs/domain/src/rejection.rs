@@ -113,6 +113,9 @@ pub enum Rejection {
     /// The merchant has no such API key.
     #[error("there is no API key {0}")]
     UnknownKey(KeyId),
+    /// The code for a password was never given, was used or replaced, or is too old.
+    #[error("the code is not known, was used, or is too old; ask for a new invitation")]
+    CodeInvalid,
     /// An API key is for a store that the merchant has not.
     #[error("there is no store {0}")]
     UnknownKeyStore(StoreId),
@@ -169,6 +172,7 @@ impl Rejection {
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
             Self::UnknownKey(_) => "unknown_key",
+            Self::CodeInvalid => "code_invalid",
             Self::NoScope => "no_scope",
             Self::KeyStores { .. } => "key_stores",
             Self::ScopeNotForKeys(_) => "scope_not_for_keys",
@@ -205,6 +209,7 @@ impl Rejection {
             Self::NoScope | Self::ScopeNotForKeys(_) => "/scopes".to_owned(),
             Self::KeyStores { .. } | Self::UnknownKeyStore(_) => "/stores".to_owned(),
             Self::ExpiryPast => "/expires_at".to_owned(),
+            Self::CodeInvalid => "/code".to_owned(),
             Self::AmountOverflow
             | Self::Forbidden(_)
             | Self::UnknownUser(_)

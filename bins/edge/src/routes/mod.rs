@@ -3,6 +3,7 @@
 pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod keys;
+pub(crate) mod passwords;
 pub(crate) mod pins;
 pub(crate) mod products;
 pub(crate) mod receipts;

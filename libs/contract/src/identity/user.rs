@@ -1,6 +1,7 @@
 //! Users on the wire.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteArray;
 use tillstream_domain::{
     id::UserId,
     identity::{Email, Grant, PersonName, SecretHash, User},
@@ -46,4 +47,18 @@ impl NewUser {
             ended_at: None,
         }
     }
+}
+
+/// Another password of a user, who asks for it themself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewPassword {
+    /// Who.
+    pub user: UserId,
+    /// The argon2id hash of the password.
+    #[schema(value_type = String, max_length = 256)]
+    pub password: SecretHash,
+    /// SHA-256 of the one-time code (32 bytes), from who does not know the present password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Binary)]
+    pub code_hash: Option<ByteArray<32>>,
 }

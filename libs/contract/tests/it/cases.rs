@@ -41,6 +41,7 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<identity::Command, identity::NewKey>("identity.make_key.v1"),
         body::<identity::Command, identity::Revocation>("identity.revoke_key.v1"),
         body::<identity::Event, identity::Changed>("identity.key_changed.v1"),
+        body::<identity::Command, identity::NewPassword>("identity.set_password.v1"),
         body::<identity::Command, identity::SignIn>("identity.sign_in.v1"),
         body::<identity::Event, identity::Changed>("identity.till_changed.v1"),
         frame::<Envelope>("envelope", |_, bytes| {

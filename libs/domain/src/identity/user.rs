@@ -143,6 +143,20 @@ impl User {
         }
         Ok(Self { pin: Some(pin), version: self.version + 1, ..self.clone() })
     }
+
+    /// The user with another password, who has shown the present one. No one-time code is known.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownUser`] when they have ended, [`Rejection::CodeInvalid`] with a code.
+    pub fn set_password(&self, password: SecretHash, code_hash: Option<[u8; 32]>) -> Result<Self, Rejection> {
+        if self.ended_at.is_some() {
+            return Err(Rejection::UnknownUser(self.id));
+        }
+        if code_hash.is_some() {
+            return Err(Rejection::CodeInvalid);
+        }
+        Ok(Self { password: Some(password), version: self.version.saturating_add(1), ..self.clone() })
+    }
 }
 
 /// Checks that there are not too many grants, and that they are `rights`' to give.

@@ -100,6 +100,10 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
             let body = json!({"email": "nobody@example.com", "password": "not a password of anybody"});
             (operation.path.clone(), Some(body))
         }
+        "set_password" => {
+            let body = json!({"current": "not a password of anybody", "password": "nor is this, of course"});
+            (operation.path.replace("{id}", &user.to_string()), Some(body))
+        }
         "refresh_session" => (operation.path.clone(), Some(json!({"refresh_token": "none"}))),
         "sign_user_out" => path(operation.path.replace("{id}", &user.to_string())),
         "make_key" => {
@@ -126,6 +130,10 @@ fn expected(operation: &Operation, caller: &Caller, spot: Spot) -> Verdict {
     let Some(permission) = operation.permission else {
         // One's own: the sales of this test are the operator's.
         let sees_all = caller.rights.may(Need::new(Permission::ReadAudit, Place::Merchant)) && !caller.foreign;
+        // It is another's.
+        if operation.id == "set_password" {
+            return Verdict::Forbidden;
+        }
         // Their tokens are of no session.
         return if operation.id == "sign_out" || operation.id == "show_command" && !sees_all {
             Verdict::Absent

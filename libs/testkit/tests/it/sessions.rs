@@ -288,6 +288,37 @@ async fn who_signed_in_and_who_wanted_to_is_kept_with_all_that_was_done() {
 }
 
 #[tokio::test]
+async fn who_knows_their_password_sets_another_and_everybody_signs_in_anew() {
+    let shop = open("").await;
+    let user = kim(&shop).await;
+    let other = add(&shop, SHOP, 2, "lee@example.com", &[]).await;
+    let (tokens, elsewhere) = (tokens(&shop).await, tokens(&shop).await);
+    let set = async |user: UserId, current: &str, password: &str| {
+        shop.anonymous("PUT", &format!("/v1/users/{user}/password"))
+            .header("authorization", &bearer(&tokens))
+            .header("idempotency-key", &shop.ids.next().to_string())
+            .json(&json!({"current": current, "password": password}))
+            .send()
+            .await
+    };
+    let good = "a new and better one";
+    assert_eq!(set(other, PASSWORD, good).await.problem(), "forbidden");
+    assert_eq!(set(user, "not this one, sorry", good).await.problem(), "wrong_credentials");
+    for weak in ["short", "Password1234!", "aaaaaaaaaaaaaaaa"] {
+        assert_eq!(set(user, PASSWORD, weak).await.problem(), "invalid_body", "{weak}");
+    }
+    let changed = set(user, PASSWORD, good).await;
+    assert_eq!((changed.status, changed.json()["version"].as_u64()), (StatusCode::OK, Some(2)), "{changed:?}");
+    for tokens in [&tokens, &elsewhere] {
+        assert_eq!(products(&shop, tokens).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(refresh(&shop, tokens, shop.ids.next()).await.status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(sign_in(&shop, "kim@example.com", PASSWORD).await.problem(), "wrong_credentials");
+    assert_eq!(sign_in(&shop, "kim@example.com", good).await.status, StatusCode::CREATED);
+    assert_eq!(shop.count("select count(*) from inbox.messages where kind = 'identity.set_password.v1'").await, 1);
+}
+
+#[tokio::test]
 async fn guesses_at_once_are_counted_each() {
     let shop = open("").await;
     kim(&shop).await;

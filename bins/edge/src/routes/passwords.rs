@@ -1,0 +1,114 @@
+//! Passwords.
+
+use axum::{
+    Json,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use tillstream_contract::{
+    Stage,
+    identity::{Changed, Command, Event, NewPassword},
+};
+use tillstream_domain::{
+    id::UserId,
+    identity::{Need, Permission, Place},
+};
+use tillstream_store::identity;
+use tracing::error;
+use utoipa::ToSchema;
+
+use super::{
+    accepted, deadline,
+    sessions::{active, report},
+    trace,
+};
+use crate::{
+    Edge,
+    body::{Key, Strict},
+    caller::Caller,
+    commands::{NewCommand, Submitted, fingerprint},
+    hashing::{Kind, Plain},
+    parameters::Id,
+    passwords::check,
+    prefer::Prefer,
+    problem::{Problem, ProblemDetails},
+};
+
+/// Another password.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct Replacement {
+    /// The present one.
+    #[schema(value_type = String, format = Password)]
+    current: Plain,
+    /// The new one: 12 to 128 characters, and not one that many have.
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    password: Plain,
+}
+
+/// Sets one's own password, and ends all of one's sessions, this one too.
+///
+/// A wrong present password counts as a failed sign-in does.
+#[utoipa::path(
+    put,
+    operation_id = "set_password",
+    path = "/v1/users/{id}/password",
+    tag = "sessions",
+    extensions(("x-permission" = json!("none")), ("x-place" = json!("own"))),
+    params(
+        ("id" = Uuid, Path, description = "The user, who is the caller"),
+        ("Idempotency-Key" = Uuid, Header, description = "A new UUID for a new request; the same one to repeat it"),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`"),
+    ),
+    request_body = Replacement,
+    responses(
+        (status = 200, description = "The password is set; sign in with it", body = Changed),
+        (status = 202, description = "The request is durable and will be decided", body = super::Accepted, headers(("Location" = String))),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "The caller is not authenticated, or the present password is wrong", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not declared as JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "The new password may not be chosen", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "It cannot be set now; send the same request again", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn set(
+    State(edge): State<Edge>,
+    caller: Caller,
+    Id(user): Id<UserId>,
+    Key(id): Key,
+    prefer: Prefer,
+    headers: HeaderMap,
+    Strict(Replacement { current, password }): Strict<Replacement>,
+) -> Result<Response, Problem> {
+    caller.may(Need::new(Permission::ManageOwn, Place::Own(user)))?;
+    let who = (caller.merchant(), user);
+    let email = active(&edge, who).await?.and_then(|active| active.email).ok_or(Problem::WrongCredentials)?;
+    check(&password, Some(&email))?;
+    edge.0.lockout.attempt(email.as_str()).await?;
+    let stored = edge.look_up(async |conn| identity::password(conn, who.0, user, &email).await).await?;
+    if !edge.0.hashing.fits(Kind::Password, &current, stored.as_ref()).await? {
+        report(&edge, who, Method::Password, None, false);
+        return Err(Problem::WrongCredentials);
+    }
+    edge.0.lockout.succeeded(email.as_str()).await;
+    let new =
+        NewPassword { user, password: edge.0.hashing.hash(Kind::Password, &password, id).await?, code_hash: None };
+    let fingerprint = fingerprint("identity.set_password.v1", &new)?;
+    let message = Command::SetPassword(new);
+    let command = NewCommand { id, message, fingerprint, trace: trace(&headers), at: edge.0.clock.now() };
+    // There is no receipt to wait for.
+    let prefer = Prefer { until: Stage::Recorded, ..prefer };
+    let submitted = edge.0.commands.submit(&caller, command, prefer, deadline(&edge, prefer)).await?;
+    // Also if it is not known yet: who sets a password wants nobody else to go on.
+    edge.0.sessions.end_all(&edge.0.marks, who).await?;
+    let Submitted::Done(event) = submitted else { return Ok(accepted(id)) };
+    match event.open() {
+        Ok(Event::UserChanged(changed)) => Ok(Json(changed).into_response()),
+        other => {
+            error!(?other, %id, "the worker's answer cannot be read; answering 202");
+            Ok(accepted(id))
+        }
+    }
+}

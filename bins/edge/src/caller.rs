@@ -38,7 +38,8 @@ impl Caller {
         let rights = match access.sub {
             Actor::Operator => Rights::operator(),
             Actor::Till(till) => Rights::of_grants(&access.grants).bound_to(till),
-            Actor::User(_) | Actor::Key(_) => Rights::of_grants(&access.grants),
+            Actor::User(user) => Rights::of_grants(&access.grants).of_user(user),
+            Actor::Key(_) => Rights::of_grants(&access.grants),
         };
         let rights = access.till.map_or(rights.clone(), |till| rights.bound_to(till));
         Self(Arc::new(Known { access, rights, expires }))

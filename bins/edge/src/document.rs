@@ -24,6 +24,7 @@ use crate::Edge;
         (name = "sales", description = "Sales and their receipts"),
         (name = "stock", description = "Stock levels and adjustments"),
         (name = "catalogue", description = "Products and registers"),
+        (name = "identity", description = "The merchant, its stores and registers, and who may do what"),
         (name = "commands", description = "Outcomes of commands"),
         (name = "events", description = "What happens, as it happens"),
     ),

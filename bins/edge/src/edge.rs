@@ -13,6 +13,7 @@ use crate::{
     caller::Tokens,
     commands::Commands,
     config::{Config, HttpSettings},
+    derive::Derive,
     feed::Hub,
     front::Tls,
     limits::Limits,
@@ -32,6 +33,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) pool: PgPool,
     pub(crate) tokens: Tokens,
+    /// Makes secrets that a repeated request shows again.
+    pub(crate) derive: Derive,
     pub(crate) commands: Commands,
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
@@ -57,7 +60,8 @@ impl Edge {
     /// # Errors
     /// When a setting is unusable.
     pub async fn open(process: &Process, config: &Config) -> anyhow::Result<Self> {
-        let keys = accepted(&read_key(config)?, &config.tokens.earlier_keys)?;
+        let key = read_key(config)?;
+        let keys = accepted(&key, &config.tokens.earlier_keys)?;
         let tls = Tls::open(&config.tls)?;
         anyhow::ensure!(
             tls.is_none() || config.process.listen.is_some(),
@@ -82,6 +86,7 @@ impl Edge {
             process: process.clone(),
             clock: process.clock.clone(),
             pool,
+            derive: Derive::new(&key),
             tokens: Tokens::new(keys, config.tokens.remember),
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),

@@ -9,6 +9,7 @@ mod body;
 mod caller;
 mod commands;
 mod config;
+mod derive;
 mod document;
 mod door;
 mod edge;
@@ -22,6 +23,7 @@ mod prefer;
 mod problem;
 mod routes;
 mod security;
+mod seen;
 mod serve;
 mod waiting;
 

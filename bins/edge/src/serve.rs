@@ -32,7 +32,7 @@ use crate::{
     limits,
     middleware::observe,
     problem::Problem,
-    routes::{commands, events, products, receipts, registers, sales, stock},
+    routes::{audit, commands, events, merchant, privacy, products, receipts, registers, sales, stock, stores, users},
 };
 
 /// What scripts in browsers may send.
@@ -120,7 +120,19 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))
-        .routes(routes!(registers::list))
+        .routes(routes!(registers::list, registers::add))
+        .routes(routes!(merchant::show, merchant::change))
+        .routes(routes!(stores::list, stores::add))
+        .routes(routes!(stores::change))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::show, users::change))
+        .routes(routes!(users::regrant))
+        .routes(routes!(users::deactivate))
+        .routes(routes!(users::invite))
+        .routes(routes!(privacy::export))
+        .routes(routes!(privacy::erase))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
         .routes(routes!(commands::show))
         .routes(routes!(events::follow))
 }

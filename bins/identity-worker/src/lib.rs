@@ -4,14 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tillstream_bus::subject::Class;
-use tillstream_contract::{
-    Command as _, Envelope, Outcome, Refusal, Stage,
-    identity::{Changed, Command, Event},
-};
+use tillstream_contract::{Command as _, Envelope, Outcome, Refusal, Stage, identity::Command};
 use tillstream_domain::{
-    Rejection,
     id::MerchantId,
-    identity::{Directory, Need, Rights, User},
+    identity::{Directory, Need},
     time::Timestamp,
 };
 use tillstream_runtime::{
@@ -54,6 +50,8 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+mod decide;
+
 /// Decides on who belongs to a merchant.
 #[derive(Debug)]
 pub struct Identity;
@@ -80,11 +78,7 @@ impl Worker for Identity {
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let mut wanted = identity::Wanted::default();
         for item in batch {
-            let merchant = item.envelope.merchant;
-            wanted.merchants.insert(merchant);
-            match &item.message {
-                Command::AddUser(user) => wanted.emails.extend(user.email.clone().map(|email| (merchant, email))),
-            }
+            decide::want(&mut wanted, item.envelope.merchant, &item.message);
         }
         let directories = identity::directories(conn, &wanted).await?;
         let who = batch.iter().filter_map(|item| Some((item.envelope.merchant, item.envelope.actor.parse().ok()?)));
@@ -95,10 +89,14 @@ impl Worker for Identity {
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
         let envelope = &item.envelope;
         let rights = identity::rights_of(&state.held, envelope);
+        if matches!(item.message, Command::OpenMerchant(_)) {
+            // The one command that finds no merchant.
+            state.directories.entry(envelope.merchant).or_default();
+        }
         let Some(directory) = state.directories.get_mut(&envelope.merchant) else {
             return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
         };
-        match decide(directory, &rights, envelope, &item.message) {
+        match decide::decide(directory, &rights, envelope, &item.message, now) {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
             Err(rejection) => Outcome::Rejected(rejection.into()),
         }
@@ -106,21 +104,5 @@ impl Worker for Identity {
 
     async fn save(&self, conn: &mut PgConnection, state: State, now: Timestamp) -> Result<(), Error> {
         identity::save(conn, &state.directories, now).await
-    }
-}
-
-fn decide(
-    directory: &mut Directory,
-    rights: &Rights,
-    envelope: &Envelope,
-    command: &Command,
-) -> Result<Event, Rejection> {
-    match command {
-        Command::AddUser(new) => {
-            let user = User::add(rights, new.user(envelope.id))?;
-            let changed = Changed { id: envelope.id, version: user.version };
-            directory.put_user(user)?;
-            Ok(Event::UserChanged(changed))
-        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Events name users by their ids alone, so that nothing about a person lasts in what is kept for ever.
 
+mod place;
 mod user;
 
 use serde::{Deserialize, Serialize};
@@ -9,23 +10,65 @@ use tillstream_domain::identity::{Need, Permission, Place};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use user::NewUser;
+pub use place::{MerchantChange, NewMerchant, NewRegister, NewStore, StoreChange};
+pub use user::{NewInvitation, NewPassword, NewUser, OneUser, Regrant, UserChange};
 
 use crate::envelope::messages;
 
 messages! {
     /// What the identity worker is told to do.
     Command {
+        /// Open a merchant. The operator alone does.
+        OpenMerchant(NewMerchant) = "identity.open_merchant.v1",
+        /// Change the merchant.
+        ChangeMerchant(MerchantChange) = "identity.change_merchant.v1",
+        /// Add a store.
+        AddStore(NewStore) = "identity.add_store.v1",
+        /// Change a store.
+        ChangeStore(StoreChange) = "identity.change_store.v1",
+        /// Add a register.
+        AddRegister(NewRegister) = "identity.add_register.v1",
         /// Add a user.
         AddUser(NewUser) = "identity.add_user.v1",
+        /// Change a user's name or e-mail address.
+        ChangeUser(UserChange) = "identity.change_user.v1",
+        /// Say what a user is.
+        SetGrants(Regrant) = "identity.set_grants.v1",
+        /// Give a user a one-time code for a password.
+        InviteUser(NewInvitation) = "identity.invite_user.v1",
+        /// Set one's own password.
+        SetPassword(NewPassword) = "identity.set_password.v1",
+        /// Let a user do nothing any more.
+        DeactivateUser(OneUser) = "identity.deactivate_user.v1",
+        /// Forget who a user is.
+        EraseUser(OneUser) = "identity.erase_user.v1",
     }
 }
 
 messages! {
     /// What the identity worker reports.
     Event {
+        /// The merchant was opened or changed.
+        MerchantChanged(Changed) = "identity.merchant_changed.v1",
+        /// A store was added or changed.
+        StoreChanged(Changed) = "identity.store_changed.v1",
+        /// A register was added.
+        RegisterChanged(Changed) = "identity.register_changed.v1",
         /// A user was added or changed.
         UserChanged(Changed) = "identity.user_changed.v1",
+    }
+}
+
+impl Event {
+    /// What changed.
+    #[must_use]
+    pub fn changed(&self) -> &Changed {
+        match self {
+            Self::MerchantChanged(changed)
+            | Self::StoreChanged(changed)
+            | Self::RegisterChanged(changed)
+            | Self::UserChanged(changed) => changed,
+        }
     }
 }
 
@@ -41,8 +84,18 @@ pub struct Changed {
 impl crate::Command for Command {
     fn need(&self) -> Need {
         match self {
-            // Whether the grants are theirs to give is for the worker to decide.
-            Self::AddUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
+            Self::OpenMerchant(_) => Need::new(Permission::OpenMerchant, Place::Merchant),
+            Self::ChangeMerchant(_) | Self::EraseUser(_) => Need::new(Permission::ManageMerchant, Place::Merchant),
+            Self::AddStore(_) => Need::new(Permission::ManageStores, Place::Merchant),
+            Self::ChangeStore(change) => Need::new(Permission::ManageStores, Place::Store(change.store)),
+            Self::AddRegister(new) => Need::new(Permission::ManageRegisters, Place::Store(new.store)),
+            // Whether the user, and the grants, are theirs to govern is for the worker to decide.
+            Self::AddUser(_)
+            | Self::ChangeUser(_)
+            | Self::SetGrants(_)
+            | Self::InviteUser(_)
+            | Self::DeactivateUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
+            Self::SetPassword(new) => Need::new(Permission::ManageOwn, Place::Own(new.user)),
         }
     }
 }

@@ -4,15 +4,19 @@
 //! in all of a merchant; the matrix of roles and permissions is in [`Role::permissions`] and nowhere else.
 
 mod actor;
+mod code;
 mod directory;
 mod permission;
+mod place;
 mod rights;
 mod role;
 mod user;
 
 pub use actor::Actor;
+pub use code::OneTimeCode;
 pub use directory::{Directory, Kept};
 pub use permission::{Permission, Permissions};
+pub use place::{Merchant, PlaceName, Register, RegisterCode, Store};
 pub use rights::{Need, Place, Reach, Rights};
 pub use role::{Grant, MAX_GRANTS, Role};
-pub use user::{Email, PersonName, SecretHash, User};
+pub use user::{Email, INVITATION_CHARS, INVITATION_MICROS, Invitation, PersonName, SecretHash, User};

@@ -66,6 +66,9 @@ pub enum Invalid {
     /// Not an argon2id hash in PHC form.
     #[error("not an argon2id hash")]
     Hash,
+    /// Not a one-time code.
+    #[error("not a one-time code")]
+    Code,
     /// Not representable in the canonical JSON of receipts.
     #[error("number is not an integer within ±9007199254740991")]
     Number,
@@ -94,6 +97,7 @@ impl Invalid {
             Self::Actor => "invalid_actor",
             Self::Email => "invalid_email",
             Self::Hash => "invalid_hash",
+            Self::Code => "invalid_code",
             Self::Number => "invalid_number",
         }
     }

@@ -1,8 +1,8 @@
 //! Why a command is refused.
 
 use crate::{
-    id::{ProductId, RegisterId, StoreId, UserId},
-    identity::{Need, Place},
+    id::{MerchantId, ProductId, RegisterId, StoreId, UserId},
+    identity::{Need, Permission, Place},
     money::{Amount, Currency, Overflow},
     stock::Reason,
 };
@@ -107,6 +107,41 @@ pub enum Rejection {
         /// Grants allowed.
         max: usize,
     },
+    /// A grant names a store that the merchant has not.
+    #[error("there is no store {0}")]
+    UnknownGrantStore(StoreId),
+    /// The merchant would have no active owner of all its stores any more.
+    #[error("they are the last owner; make somebody else an owner of all stores first")]
+    LastOwner,
+    /// The user is deactivated or erased.
+    #[error("user {0} is deactivated; add them anew if they are back")]
+    UserEnded(UserId),
+    /// The user is erased.
+    #[error("user {0} is erased already")]
+    UserErased(UserId),
+    /// The code for a password was never given, was used or replaced, or is too old.
+    #[error("the code is not known, was used, or is too old; ask for a new invitation")]
+    CodeInvalid,
+    /// It was changed meanwhile.
+    #[error("it has version {found} by now, not {expected}; read it again and decide anew")]
+    VersionConflict {
+        /// The version that who asks has seen.
+        expected: u32,
+        /// The version that it has.
+        found: u32,
+    },
+    /// There is no such merchant.
+    #[error("there is no merchant {0}")]
+    UnknownMerchant(MerchantId),
+    /// The merchant exists.
+    #[error("merchant {0} exists already")]
+    MerchantExists(MerchantId),
+    /// Another store of the merchant has this name.
+    #[error("another store has this name")]
+    StoreNameTaken,
+    /// Another register of the store has this code.
+    #[error("another register of the store has this code")]
+    RegisterCodeTaken,
     /// The grants are beyond what who asks may give or take.
     #[error("these grants, or those that the user has, are not yours to give or take; an owner may")]
     BeyondOwnRights,
@@ -125,7 +160,7 @@ impl Rejection {
             Self::TooManyPayments { .. } => "too_many_payments",
             Self::QuantityOutOfRange { .. } => "quantity_out_of_range",
             Self::PriceNegative { .. } => "price_negative",
-            Self::UnknownStore(_) => "unknown_store",
+            Self::UnknownStore(_) | Self::UnknownGrantStore(_) => "unknown_store",
             Self::UnknownRegister(_) => "unknown_register",
             Self::UnknownProduct { .. } => "unknown_product",
             Self::CurrencyMismatch { .. } => "currency_mismatch",
@@ -138,6 +173,15 @@ impl Rejection {
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
             Self::UnknownUser(_) => "unknown_user",
             Self::EmailTaken => "email_taken",
+            Self::LastOwner => "last_owner",
+            Self::UserEnded(_) => "user_ended",
+            Self::UserErased(_) => "user_erased",
+            Self::CodeInvalid => "code_invalid",
+            Self::VersionConflict { .. } => "version_conflict",
+            Self::UnknownMerchant(_) => "unknown_merchant",
+            Self::MerchantExists(_) => "merchant_exists",
+            Self::StoreNameTaken => "store_name_taken",
+            Self::RegisterCodeTaken => "register_code_taken",
             Self::TooManyGrants { .. } => "too_many_grants",
         }
     }
@@ -160,8 +204,18 @@ impl Rejection {
             Self::PaymentNotPositive { payment } => format!("/payments/{payment}"),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
-            Self::TooManyGrants { .. } | Self::BeyondOwnRights => "/grants".to_owned(),
-            Self::AmountOverflow | Self::Forbidden(_) | Self::UnknownUser(_) => return None,
+            Self::TooManyGrants { .. } | Self::BeyondOwnRights | Self::UnknownGrantStore(_) => "/grants".to_owned(),
+            Self::CodeInvalid | Self::RegisterCodeTaken => "/code".to_owned(),
+            Self::StoreNameTaken => "/name".to_owned(),
+            Self::AmountOverflow
+            | Self::Forbidden(_)
+            | Self::UnknownUser(_)
+            | Self::LastOwner
+            | Self::UserEnded(_)
+            | Self::UserErased(_)
+            | Self::VersionConflict { .. }
+            | Self::UnknownMerchant(_)
+            | Self::MerchantExists(_) => return None,
         })
     }
 }
@@ -172,9 +226,13 @@ fn forbidden(Need { permission, place }: &Need) -> String {
         Place::Store(store) => format!("in store {store}"),
         Place::Register(store, register) => format!("at register {register} of store {store}"),
         Place::Anywhere => "in some store".to_owned(),
+        Place::Own(user) => format!("as user {user}"),
     };
-    let how =
-        if permission.is_approvable() { "ask somebody who has it to approve this" } else { "ask an owner for it" };
+    let how = match permission {
+        Permission::ManageOwn => "nobody does this for another",
+        approvable if approvable.is_approvable() => "ask somebody who has it to approve this",
+        _ => "ask an owner for it",
+    };
     format!("this needs the permission {permission} {place}; {how}")
 }
 

@@ -1,6 +1,8 @@
 //! Who belongs to a merchant, and who may do what.
 
 mod directory;
+pub mod people;
+mod places;
 mod rights;
 
 pub use directory::{Wanted, directories, save};

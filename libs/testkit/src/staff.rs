@@ -23,13 +23,14 @@ impl Shop {
             email: None,
             password: None,
             pin: None,
+            invitation: None,
             grants: grants.to_vec(),
             version: 1,
             ended_at: None,
         };
         let mut users = Kept::default();
         users.put(id, user);
-        let directory = BTreeMap::from([(merchant.merchant(), Directory { users })]);
+        let directory = BTreeMap::from([(merchant.merchant(), Directory { users, ..Directory::default() })]);
         let mut conn = self.pool.acquire().await.expect("PostgreSQL answers");
         tillstream_store::identity::save(&mut conn, &directory, self.clock.now()).await.expect("the user can be added");
         id

@@ -89,7 +89,7 @@ fn result(event: &Envelope) -> Result<Value, Problem> {
     let json = match context(&event.kind) {
         "sale" => event.open().map(|sale::Event::Recorded(recorded)| serde_json::to_value(recorded.sale)),
         "stock" => event.open().map(|stock::Event::Moved(moved)| serde_json::to_value(moved)),
-        _ => event.open().map(|identity::Event::UserChanged(changed)| serde_json::to_value(changed)),
+        _ => event.open().map(|event: identity::Event| serde_json::to_value(event.changed())),
     };
     let json = json.map_err(|failure| {
         error!(error = %failure, id = %event.id, "a stored event cannot be read");

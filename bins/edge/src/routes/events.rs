@@ -113,8 +113,8 @@ fn data(envelope: &Envelope) -> Option<(Option<StoreId>, Value)> {
             (Some(moved.store), serde_json::to_value(moved))
         }
         _ => {
-            let identity::Event::UserChanged(changed) = envelope.open().ok()?;
-            (None, serde_json::to_value(changed))
+            let event: identity::Event = envelope.open().ok()?;
+            (None, serde_json::to_value(event.changed()))
         }
     };
     Some((store, json.ok()?))

@@ -66,6 +66,8 @@ permissions! {
     ManageMerchant = "merchant.manage"
     /// Open a merchant. No role has it: it is the operator's alone.
     OpenMerchant = "merchant.open"
+    /// Change what is one's own: one's password. No role has it: everybody has it for themself, and nobody for others.
+    ManageOwn = "account.manage"
 }
 
 impl Permission {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Grant, Permission, Permissions};
 use crate::{
     Rejection,
-    id::{RegisterId, StoreId},
+    id::{RegisterId, StoreId, UserId},
 };
 
 /// Where something is done.
@@ -19,6 +19,8 @@ pub enum Place {
     Register(StoreId, RegisterId),
     /// Wherever one may: for what all stores share.
     Anywhere,
+    /// On this user's own account, where nobody acts but they.
+    Own(UserId),
 }
 
 /// What a command or a read needs.
@@ -70,6 +72,7 @@ pub struct Rights {
     everywhere: Permissions,
     stores: BTreeMap<StoreId, Permissions>,
     register: Option<RegisterId>,
+    user: Option<UserId>,
 }
 
 impl Rights {
@@ -109,15 +112,30 @@ impl Rights {
         Self { register: Some(register), ..self }
     }
 
+    /// The same, and this user's for what is their own.
+    #[must_use]
+    pub fn of_user(self, user: UserId) -> Self {
+        Self { user: Some(user), ..self }
+    }
+
+    /// Whether anything at all is allowed beyond what is one's own.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.everywhere != Permissions::default() || self.stores.values().any(|here| *here != Permissions::default())
+    }
+
     /// Whether that is allowed.
     #[must_use]
     pub fn may(&self, need: Need) -> bool {
         let Need { permission, place } = need;
+        if let Place::Own(user) = place {
+            return permission == Permission::ManageOwn && self.user == Some(user);
+        }
         let in_store = |store| self.stores.get(store).is_some_and(|here| here.contains(permission));
         self.everywhere.contains(permission)
             && !matches!(place, Place::Register(_, at) if self.register.is_some_and(|own| own != at))
             || match place {
-                Place::Merchant => false,
+                Place::Merchant | Place::Own(_) => false,
                 Place::Store(store) => in_store(&store),
                 Place::Register(store, at) => in_store(&store) && self.register.is_none_or(|own| own == at),
                 Place::Anywhere => self.stores.keys().any(in_store),
@@ -142,8 +160,7 @@ impl Rights {
         Reach::Stores(stores.map(|(store, _)| *store).collect())
     }
 
-    /// Whether they may change a user who has these grants, give them or take them away: each of them must be theirs to
-    /// govern.
+    /// Whether they may give these grants or take them away: each of them must be theirs to govern.
     #[must_use]
     pub fn govern(&self, grants: &[Grant]) -> bool {
         grants.iter().all(|grant| {
@@ -153,6 +170,16 @@ impl Rights {
             };
             self.may(Need::new(grant.role.governed_by(), place))
         })
+    }
+
+    /// Whether they may add or change a user who has these grants. Who has none belongs to no store, so that it takes
+    /// somebody of the whole merchant.
+    #[must_use]
+    pub fn govern_user(&self, grants: &[Grant]) -> bool {
+        match grants {
+            [] => self.may(Need::new(Permission::ManageUsers, Place::Merchant)),
+            grants => self.govern(grants),
+        }
     }
 }
 
@@ -218,5 +245,20 @@ mod tests {
         assert!(Role::ALL.into_iter().all(|role| owner.govern(&[Grant { role, store: None }])));
         let of_one_store = Rights::of_grants(&[Grant { role: Role::Owner, store: Some(STORE) }]);
         assert!(!of_one_store.govern(&[Grant { role: Role::Manager, store: Some(STORE) }]));
+        assert!(!manager.govern_user(&[]), "who has no grants belongs to no store");
+        assert!(owner.govern_user(&[]));
+    }
+
+    #[test]
+    fn what_is_ones_own_is_nobody_elses() {
+        let (kim, other) = (UserId::new(uuid::Uuid::from_u128(1)), UserId::new(uuid::Uuid::from_u128(2)));
+        let own = |user| need(Permission::ManageOwn, Place::Own(user));
+        let owner = Rights::of_grants(&[Grant { role: Role::Owner, store: None }]).of_user(kim);
+        assert!(owner.may(own(kim)));
+        assert!(!owner.may(own(other)));
+        assert!(!Rights::operator().may(own(kim)));
+        assert!(!owner.may(need(Permission::OpenMerchant, Place::Own(kim))), "no other permission comes with it");
+        assert!(!Rights::default().of_user(kim).is_any());
+        assert!(owner.is_any());
     }
 }

@@ -33,6 +33,11 @@ impl Held {
         }
         rights
     }
+
+    /// Whether they were somebody at `at`, be it without any permission.
+    fn is_active(&self, at: Timestamp) -> bool {
+        self.0.iter().any(|(_, _, ended)| ended.is_none_or(|ended| at < ended))
+    }
 }
 
 /// What whoever sent `envelope` may: what held when the edge took it, and at no other till than theirs. Nothing, if they are
@@ -45,6 +50,14 @@ pub fn rights_of(held: &BTreeMap<Who, Held>, envelope: &Envelope) -> Rights {
         Ok(actor @ Actor::Till(till)) => at(actor).bound_to(till),
         Ok(actor) => at(actor),
         Err(_) => Rights::default(),
+    };
+    let rights = match envelope.actor.parse() {
+        Ok(Actor::User(user))
+            if held.get(&(envelope.merchant, Actor::User(user))).is_some_and(|of| of.is_active(envelope.at)) =>
+        {
+            rights.of_user(user)
+        }
+        _ => rights,
     };
     match envelope.till {
         None => rights,
@@ -73,7 +86,7 @@ pub fn judge(held: &BTreeMap<Who, Held>, envelope: &Envelope, need: Need) -> Res
     });
     let rights = rights_of(held, envelope);
     // An approval adds to the rights of somebody who has some; it is none by itself.
-    if approved && rights != Rights::default() { Ok(()) } else { rights.check(need) }
+    if approved && rights.is_any() { Ok(()) } else { rights.check(need) }
 }
 
 /// What each of `who` holds. Users have their roles, tills what every till has in its store, keys their scopes. The operator
@@ -109,6 +122,11 @@ pub async fn rights(conn: &mut PgConnection, who: &BTreeSet<Who>) -> Result<BTre
            from who w
            join identity.users u on u.merchant_id = w.merchant_id and u.user_id = w.id
            join identity.grants g on g.merchant_id = u.merchant_id and g.user_id = u.user_id
+           where w.kind = 0
+           union all
+           select w.n, null, '{}', null, u.ended_at -- Users are somebody without grants too.
+           from who w
+           join identity.users u on u.merchant_id = w.merchant_id and u.user_id = w.id
            where w.kind = 0
            union all
            select w.n, null, null, r.store_id, t.ended_at

@@ -1,0 +1,73 @@
+//! Secrets that follow from the edge's key and a command's id.
+//!
+//! A request that is repeated with the same `Idempotency-Key` must show the same code and send the same hash. So neither is
+//! random: each is HMAC-SHA256 (RFC 2104) of what it is for and of the command, which nobody without the key can compute.
+
+use ed25519_dalek::SigningKey;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use uuid::Uuid;
+
+/// What a secret is for: no two purposes ever give the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The one-time code of an invitation.
+    Invitation,
+    /// What a request about people is known by again.
+    Request,
+}
+
+impl Purpose {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Invitation => "tillstream invitation",
+            Self::Request => "tillstream request",
+        }
+    }
+}
+
+/// Derives secrets. Every edge of a system has the same key and so derives the same.
+#[derive(Clone)]
+pub(crate) struct Derive(Hmac<Sha256>);
+
+impl std::fmt::Debug for Derive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Derive(…)")
+    }
+}
+
+impl Derive {
+    pub(crate) fn new(key: &SigningKey) -> Self {
+        Self(Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length"))
+    }
+
+    /// 32 bytes for the command `id`.
+    pub(crate) fn secret(&self, purpose: Purpose, id: Uuid) -> [u8; 32] {
+        self.of(purpose, id.as_bytes())
+    }
+
+    /// 32 bytes for `what`.
+    pub(crate) fn of(&self, purpose: Purpose, what: &[u8]) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        mac.update(purpose.label().as_bytes());
+        mac.update(&[0]);
+        mac.update(what);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_of_one_key_one_purpose_and_one_command() {
+        let [one, other] = [1, 2].map(|seed| Derive::new(&SigningKey::from_bytes(&[seed; 32])));
+        let [first, second] = [1, 2].map(Uuid::from_u128);
+        let secret = one.secret(Purpose::Invitation, first);
+        assert_eq!(one.clone().secret(Purpose::Invitation, first), secret);
+        assert_ne!(other.secret(Purpose::Invitation, first), secret);
+        assert_ne!(one.secret(Purpose::Request, first), secret);
+        assert_ne!(one.secret(Purpose::Invitation, second), secret);
+    }
+}

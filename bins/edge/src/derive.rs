@@ -21,6 +21,10 @@ pub(crate) enum Purpose {
     ApiKey,
     /// The account under which failed sign-ins are counted.
     Account,
+    /// The one-time code of an invitation.
+    Invitation,
+    /// What a request about people is known by again.
+    Request,
 }
 
 impl Purpose {
@@ -31,6 +35,8 @@ impl Purpose {
             Self::EnrolmentCode => "tillstream enrolment code",
             Self::ApiKey => "tillstream api key",
             Self::Account => "tillstream account",
+            Self::Invitation => "tillstream invitation",
+            Self::Request => "tillstream request",
         }
     }
 }

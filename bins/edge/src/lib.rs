@@ -30,6 +30,7 @@ mod proof;
 mod routes;
 mod seat;
 mod security;
+mod seen;
 mod serve;
 mod sessions;
 mod waiting;

@@ -18,6 +18,8 @@ use crate::limits::By;
 
 /// The code of refusals for want of a permission.
 const FORBIDDEN: &str = "forbidden";
+/// The code of refusals because the thing was changed meanwhile.
+const VERSION_CONFLICT: &str = "version_conflict";
 
 /// Something went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub(crate) enum Problem {
     NoRoute(StatusCode),
     /// The `Idempotency-Key` is missing or not a UUID.
     BadKey(&'static str),
+    /// The request would change what the client may not have seen: `If-Match` is missing.
+    IfMatchMissing,
     /// A parameter or header can't be read.
     BadParameter(String),
     /// The body is not JSON.
@@ -148,6 +152,8 @@ impl Problem {
             Self::BadKey(_) | Self::BadParameter(_) | Self::MalformedJson(_) => StatusCode::BAD_REQUEST,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::IfMatchMissing => StatusCode::PRECONDITION_REQUIRED,
+            Self::Rejected(refusal) if refusal.code == VERSION_CONFLICT => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => StatusCode::FORBIDDEN,
             Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused | Self::NoTill => {
@@ -176,6 +182,7 @@ impl Problem {
             Self::NoRoute(status) if *status == StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
             Self::NoRoute(_) => "no_route",
             Self::BadKey(_) => "bad_idempotency_key",
+            Self::IfMatchMissing => "if_match_missing",
             Self::BadParameter(_) => "bad_parameter",
             Self::MalformedJson(_) => "malformed_json",
             Self::NotJson => "not_json",
@@ -213,6 +220,7 @@ impl Problem {
             Self::NotYet(_) => "It does not exist yet",
             Self::NoRoute(_) => "There is no such route",
             Self::BadKey(_) => "The Idempotency-Key is missing or malformed",
+            Self::IfMatchMissing => "The header If-Match is missing",
             Self::BadParameter(_) => "A parameter is malformed",
             Self::MalformedJson(_) => "The body is not JSON",
             Self::NotJson => "The body is not declared as JSON",
@@ -220,6 +228,7 @@ impl Problem {
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => "The body is too large",
             Self::InvalidBody(..) => "The body is not of the right shape",
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => "That is not allowed",
+            Self::Rejected(refusal) if refusal.code == VERSION_CONFLICT => "It was changed meanwhile",
             Self::Rejected(_) => "The command was refused",
             Self::KeyReused => "The Idempotency-Key was used before",
             Self::NotAccepted(PublishError::Unknown(_)) => "It is not known whether the command was accepted",
@@ -256,6 +265,9 @@ impl Problem {
             Self::NotFound(what) => format!("there is no such {what}"),
             Self::NotYet(what) => format!("there is no {what} under this id yet; ask again in a moment"),
             Self::NoRoute(_) => "GET /docs shows what there is".to_owned(),
+            Self::IfMatchMissing => {
+                "send If-Match with the ETag of what you have read, so that nobody's change is lost".to_owned()
+            }
             Self::BadParameter(why) | Self::MalformedJson(why) => why.clone(),
             Self::NotJson => "send the body with Content-Type: application/json".to_owned(),
             Self::BodyTooSlow => "the body did not come whole in time; nothing was stored; send the same request again".to_owned(),

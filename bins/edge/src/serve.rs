@@ -32,7 +32,10 @@ use crate::{
     limits,
     middleware::observe,
     problem::Problem,
-    routes::{commands, events, keys, passwords, pins, products, receipts, registers, sales, sessions, stock, tills},
+    routes::{
+        audit, commands, events, keys, merchant, passwords, pins, privacy, products, receipts, registers, sales,
+        sessions, stock, stores, tills, users,
+    },
 };
 
 /// What scripts in browsers may send.
@@ -120,7 +123,6 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))
-        .routes(routes!(registers::list))
         .routes(routes!(tills::list, tills::enrol))
         .routes(routes!(tills::renew))
         .routes(routes!(tills::invite))
@@ -129,6 +131,19 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(pins::sign_in))
         .routes(routes!(pins::approve))
         .routes(routes!(pins::set))
+        .routes(routes!(registers::list, registers::add))
+        .routes(routes!(merchant::show, merchant::change))
+        .routes(routes!(stores::list, stores::add))
+        .routes(routes!(stores::change))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::show, users::change))
+        .routes(routes!(users::regrant))
+        .routes(routes!(users::deactivate))
+        .routes(routes!(users::invite))
+        .routes(routes!(privacy::export))
+        .routes(routes!(privacy::erase))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
         .routes(routes!(commands::show))
         .routes(routes!(events::follow))
         .routes(routes!(keys::make, keys::list))

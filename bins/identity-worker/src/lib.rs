@@ -6,14 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tillstream_bus::subject::Class;
-use tillstream_contract::{
-    Command as _, Envelope, Outcome, Refusal, Stage,
-    identity::{Changed, Command, Event, NewEnrolment, NewTill, OneTill, Revocation},
-};
+use tillstream_contract::{Command as _, Envelope, Outcome, Refusal, Stage, identity::Command};
 use tillstream_domain::{
-    Rejection,
     id::MerchantId,
-    identity::{Actor, ApiKey, Directory, Need, Rights, User},
+    identity::{Directory, Need},
     time::Timestamp,
 };
 use tillstream_runtime::{
@@ -56,6 +52,8 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+mod decide;
+
 /// Decides on who belongs to a merchant.
 #[derive(Debug)]
 pub struct Identity;
@@ -86,25 +84,7 @@ impl Worker for Identity {
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let mut wanted = identity::Wanted::default();
         for item in batch {
-            let merchant = item.envelope.merchant;
-            wanted.merchants.insert(merchant);
-            match &item.message {
-                Command::AddUser(user) => wanted.emails.extend(user.email.clone().map(|email| (merchant, email))),
-                Command::MakeKey(new) => {
-                    wanted.key_stores.extend(new.stores.iter().flatten().map(|store| (merchant, *store)));
-                }
-                Command::SetPassword(new) => {
-                    wanted.users.insert((merchant, new.user));
-                }
-                Command::SignIn(_) => {}
-                Command::RevokeKey(revocation) => {
-                    wanted.keys.insert((merchant, revocation.key));
-                }
-                Command::SetPin(new) => drop(wanted.users.insert((merchant, new.user))),
-                Command::InviteTill(NewEnrolment { register, .. })
-                | Command::EnrolTill(NewTill { register, .. })
-                | Command::RevokeTill(OneTill { register, .. }) => drop(wanted.tills.insert((merchant, *register))),
-            }
+            decide::want(&mut wanted, item.envelope.merchant, &item.message);
         }
         let directories = identity::directories(conn, &wanted).await?;
         let who = batch.iter().filter_map(|item| Some((item.envelope.merchant, item.envelope.actor.parse().ok()?)));
@@ -119,10 +99,14 @@ impl Worker for Identity {
             return if sign_in.ok { Outcome::Accepted(Vec::new()) } else { failed() };
         }
         let rights = identity::rights_of(&state.held, envelope);
+        if matches!(item.message, Command::OpenMerchant(_)) {
+            // The one command that finds no merchant.
+            state.directories.entry(envelope.merchant).or_default();
+        }
         let Some(directory) = state.directories.get_mut(&envelope.merchant) else {
             return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
         };
-        match decide(directory, &rights, envelope, &item.message, now) {
+        match decide::decide(directory, &rights, envelope, &item.message, now) {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
             Err(rejection) => Outcome::Rejected(rejection.into()),
         }
@@ -130,47 +114,5 @@ impl Worker for Identity {
 
     async fn save(&self, conn: &mut PgConnection, state: State, now: Timestamp) -> Result<(), Error> {
         identity::save(conn, &state.directories, now).await
-    }
-}
-
-fn decide(
-    directory: &mut Directory,
-    rights: &Rights,
-    envelope: &Envelope,
-    command: &Command,
-    now: Timestamp,
-) -> Result<Event, Rejection> {
-    match command {
-        Command::AddUser(new) => {
-            let user = User::add(rights, new.user(envelope.id))?;
-            let changed = Changed { id: envelope.id, version: user.version };
-            directory.put_user(user)?;
-            Ok(Event::UserChanged(changed))
-        }
-        Command::MakeKey(new) => {
-            let made_by: Actor = envelope.actor.parse().map_err(|_| Rejection::Forbidden(command.need()))?;
-            let key = ApiKey::make(rights, new.key(envelope.id, made_by, envelope.at), now)?;
-            let changed = Changed { id: key.id.uuid(), version: key.version };
-            directory.add_key(key)?;
-            Ok(Event::KeyChanged(changed))
-        }
-        Command::SetPassword(new) => {
-            let code_hash = new.code_hash.map(|hash| *hash);
-            let user = directory.user(new.user)?.set_password(new.password.clone(), code_hash)?;
-            let changed = Changed { id: user.id.uuid(), version: user.version };
-            directory.put_user(user)?;
-            Ok(Event::UserChanged(changed))
-        }
-        Command::SignIn(_) => Err(Rejection::WrongCredentials),
-        Command::RevokeKey(Revocation { key }) => {
-            let key = directory.key(*key)?.clone().revoke(rights, now)?;
-            let changed = Changed { id: key.id.uuid(), version: key.version };
-            directory.keys.put(key.id, key);
-            Ok(Event::KeyChanged(changed))
-        }
-        Command::SetPin(new) => tills::set_pin(directory, rights, envelope, new),
-        Command::InviteTill(new) => tills::invite(directory, envelope, new),
-        Command::EnrolTill(new) => tills::enrol(directory, envelope, new),
-        Command::RevokeTill(till) => tills::revoke(directory, envelope, *till),
     }
 }

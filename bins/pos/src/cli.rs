@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    backup, deadletters, doctor, down, journal, load, migrate, operator::Data, run, schemas, secrets, seed, smoke,
-    streams, token, topology, torture, up,
+    backup, deadletters, doctor, down, journal, load, migrate, operator::Data, owner, run, schemas, secrets, seed,
+    smoke, streams, token, topology, torture, up,
 };
 
 /// The operator's tool of Tillstream, and the whole shop system on one machine
@@ -44,6 +44,9 @@ enum Command {
     /// Make passwords and keys, and what follows from them
     #[command(subcommand)]
     Secrets(secrets::Command),
+    /// Add a merchant's owner, who then sets a password by a one-time code
+    #[command(subcommand)]
+    Owner(owner::Command),
     /// Mint a bearer token
     Token(token::Options),
     /// Export the receipt journal, or verify an export
@@ -104,6 +107,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restore(options) => backup::restore(&options)?,
         Command::Seed(options) => seed::command(options).await?,
         Command::Secrets(command) => secrets::command(&command)?,
+        Command::Owner(command) => owner::command(command).await?,
         Command::Token(options) => token::command(&options)?,
         Command::Journal(command) => return journal::command(command).await,
         Command::Deadletters(command) => deadletters::command(command).await?,

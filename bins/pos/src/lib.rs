@@ -13,6 +13,7 @@ mod journal;
 pub mod load;
 pub mod migrate;
 mod operator;
+mod owner;
 mod patience;
 mod run;
 pub mod schemas;

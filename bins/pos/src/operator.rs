@@ -67,6 +67,11 @@ impl Place {
     pub(crate) async fn connect(&self) -> anyhow::Result<Bus> {
         self.nats.connect(&self.data).await
     }
+
+    /// The data folder, which may be none when an address is given.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.data.data
+    }
 }
 
 impl Data {

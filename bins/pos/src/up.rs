@@ -96,6 +96,11 @@ fn announce(stack: &Stack, up: &UpFile) {
     for (what, line) in ["sell two espressos", "show the receipt", "show the stock"].iter().zip(&up.curl) {
         stack.output().plain(&format!("\n# {what}\n{line}"));
     }
+    let data = stack.folder().root().display();
+    stack.output().plain(&format!(
+        "\n# add an owner who signs in with a password of their own\npos owner create --data {data} --merchant {} --name <name> --email <address>",
+        up.merchant
+    ));
     stack.output().plain("");
     say("Ctrl-C stops everything");
 }

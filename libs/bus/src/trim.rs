@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use async_nats::jetstream::stream::Stream;
 use serde::Deserialize;
 use tracing::info;
 
@@ -14,6 +15,9 @@ use crate::{
     subject::Class,
     topology::{CONSUMERS, TopologyError},
 };
+
+/// The contexts whose commands hold personal data.
+const PERSONAL: [&str; 1] = ["identity"];
 
 /// What stays in a stream though every worker has taken it.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -51,12 +55,16 @@ impl Bus {
         let name = class.stream(partition);
         let failed = |source| TrimError::Stream { stream: name.clone(), source };
         let stream = self.jetstream.get_stream(&name).await.map_err(|error| failed(error.into()))?;
+        let mut purged = match class {
+            Class::Command => self.forget_people(&stream, partition).await?,
+            Class::Event => 0,
+        };
         let (state, room) = (&stream.cached_info().state, stream.cached_info().config.max_bytes);
         // A stream that may hold less than is to be kept would fill up and stay full.
         let room = u64::try_from(room).unwrap_or(u64::MAX);
         let bytes = keep.bytes.min(room / 2);
         if state.bytes <= bytes {
-            return Ok(0);
+            return Ok(purged);
         }
         // The oldest go: as many as bring it down to what is to be kept, taking messages to be of a size.
         let too_many = u128::from(state.messages) * u128::from(state.bytes - bytes) / u128::from(state.bytes);
@@ -72,7 +80,6 @@ impl Bus {
             *by_all = done.min(*by_all);
         }
         let by_all = taken.values().copied().min().unwrap_or(last).min(reach);
-        let mut purged = 0;
         // Brokers before 2.14.3 take a purge below the first message for a purge of all.
         if by_all >= state.first_sequence {
             // Messages below this sequence go.
@@ -89,6 +96,30 @@ impl Bus {
         }
         if purged > 0 {
             info!(stream = name, messages = purged, "trimmed what all workers have taken");
+        }
+        Ok(purged)
+    }
+
+    /// Purges commands about people as soon as they are done: they hold names, addresses and hashes, which are to be
+    /// nowhere once a person is erased. Returns how many messages went.
+    async fn forget_people(&self, stream: &Stream, partition: u16) -> Result<u64, TrimError> {
+        let state = &stream.cached_info().state;
+        let name = Class::Command.stream(partition);
+        let failed = |source| TrimError::Stream { stream: name.clone(), source };
+        let mut purged = 0;
+        for context in PERSONAL {
+            let subject = Class::Command.subject(context, partition);
+            let consumers = CONSUMERS.iter().filter(|(_, of, taken)| *of == Class::Command && *taken == context);
+            let mut done = state.last_sequence;
+            for (consumer, ..) in consumers {
+                let lag = self.lag(&name, consumer).await?;
+                done = if lag.pending + lag.in_hand == 0 { done } else { done.min(lag.done) };
+            }
+            // Brokers before 2.14.3 take a purge below the first message for a purge of all.
+            if done >= state.first_sequence && state.messages > 0 {
+                let purge = stream.purge().filter(subject).sequence(done + 1);
+                purged += purge.await.map_err(|error| failed(error.into()))?.purged;
+            }
         }
         Ok(purged)
     }

@@ -3,6 +3,7 @@
 //! Events name users by their ids alone, so that nothing about a person lasts in what is kept for ever.
 
 mod key;
+mod place;
 mod session;
 mod till;
 mod user;
@@ -13,15 +14,26 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use key::{NewKey, Revocation};
+pub use place::{MerchantChange, NewMerchant, NewRegister, NewStore, StoreChange};
 pub use session::{Method, SignIn};
 pub use till::{NewEnrolment, NewPin, NewTill, OneTill};
-pub use user::{NewPassword, NewUser};
+pub use user::{NewInvitation, NewPassword, NewUser, OneUser, Regrant, UserChange};
 
 use crate::envelope::messages;
 
 messages! {
     /// What the identity worker is told to do.
     Command {
+        /// Open a merchant. The operator alone does.
+        OpenMerchant(NewMerchant) = "identity.open_merchant.v1",
+        /// Change the merchant.
+        ChangeMerchant(MerchantChange) = "identity.change_merchant.v1",
+        /// Add a store.
+        AddStore(NewStore) = "identity.add_store.v1",
+        /// Change a store.
+        ChangeStore(StoreChange) = "identity.change_store.v1",
+        /// Add a register.
+        AddRegister(NewRegister) = "identity.add_register.v1",
         /// Add a user.
         AddUser(NewUser) = "identity.add_user.v1",
         /// Make an API key.
@@ -40,12 +52,28 @@ messages! {
         EnrolTill(NewTill) = "identity.enrol_till.v1",
         /// Let a till do nothing any more.
         RevokeTill(OneTill) = "identity.revoke_till.v1",
+        /// Change a user's name or e-mail address.
+        ChangeUser(UserChange) = "identity.change_user.v1",
+        /// Say what a user is.
+        SetGrants(Regrant) = "identity.set_grants.v1",
+        /// Give a user a one-time code for a password.
+        InviteUser(NewInvitation) = "identity.invite_user.v1",
+        /// Let a user do nothing any more.
+        DeactivateUser(OneUser) = "identity.deactivate_user.v1",
+        /// Forget who a user is.
+        EraseUser(OneUser) = "identity.erase_user.v1",
     }
 }
 
 messages! {
     /// What the identity worker reports.
     Event {
+        /// The merchant was opened or changed.
+        MerchantChanged(Changed) = "identity.merchant_changed.v1",
+        /// A store was added or changed.
+        StoreChanged(Changed) = "identity.store_changed.v1",
+        /// A register was added.
+        RegisterChanged(Changed) = "identity.register_changed.v1",
         /// A user was added or changed.
         UserChanged(Changed) = "identity.user_changed.v1",
         /// An API key was made or revoked.
@@ -60,7 +88,12 @@ impl Event {
     #[must_use]
     pub fn changed(&self) -> &Changed {
         match self {
-            Self::UserChanged(changed) | Self::KeyChanged(changed) | Self::TillChanged(changed) => changed,
+            Self::MerchantChanged(changed)
+            | Self::StoreChanged(changed)
+            | Self::RegisterChanged(changed)
+            | Self::UserChanged(changed)
+            | Self::KeyChanged(changed)
+            | Self::TillChanged(changed) => changed,
         }
     }
 }
@@ -77,11 +110,20 @@ pub struct Changed {
 impl crate::Command for Command {
     fn need(&self) -> Need {
         match self {
-            // Whether the grants are theirs to give is for the worker to decide.
-            Self::AddUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
+            Self::OpenMerchant(_) => Need::new(Permission::OpenMerchant, Place::Merchant),
+            Self::ChangeMerchant(_) | Self::EraseUser(_) => Need::new(Permission::ManageMerchant, Place::Merchant),
+            Self::AddStore(_) => Need::new(Permission::ManageStores, Place::Merchant),
+            Self::ChangeStore(change) => Need::new(Permission::ManageStores, Place::Store(change.store)),
+            Self::AddRegister(new) => Need::new(Permission::ManageRegisters, Place::Store(new.store)),
+            // Whether the user, and the grants, are theirs to govern is for the worker to decide.
+            Self::AddUser(_)
+            | Self::ChangeUser(_)
+            | Self::SetGrants(_)
+            | Self::InviteUser(_)
+            | Self::DeactivateUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
+            Self::SetPassword(new) => Need::new(Permission::ManageOwn, Place::Own(new.user)),
             // Whether the key is for stores that are theirs to manage is for the worker to decide.
             Self::MakeKey(_) | Self::RevokeKey(_) => Need::new(Permission::ManageKeys, Place::Anywhere),
-            Self::SetPassword(new) => Need::new(Permission::ManageOwn, Place::Own(new.user)),
             Self::SignIn(sign_in) => Need::new(Permission::ManageOwn, Place::Own(sign_in.user)),
             // Whoever works there may; whether the PIN is theirs to set is for the worker to decide.
             Self::SetPin(_) => Need::new(Permission::ReadCatalogue, Place::Anywhere),

@@ -1,7 +1,7 @@
 //! Why a command is refused.
 
 use crate::{
-    id::{KeyId, ProductId, RegisterId, StoreId, UserId},
+    id::{KeyId, MerchantId, ProductId, RegisterId, StoreId, UserId},
     identity::{Need, Permission, Place},
     money::{Amount, Currency, Overflow},
     stock::Reason,
@@ -107,6 +107,38 @@ pub enum Rejection {
         /// Grants allowed.
         max: usize,
     },
+    /// A grant names a store that the merchant has not.
+    #[error("there is no store {0}")]
+    UnknownGrantStore(StoreId),
+    /// The merchant would have no active owner of all its stores any more.
+    #[error("they are the last owner; make somebody else an owner of all stores first")]
+    LastOwner,
+    /// The user is deactivated or erased.
+    #[error("user {0} is deactivated; add them anew if they are back")]
+    UserEnded(UserId),
+    /// The user is erased.
+    #[error("user {0} is erased already")]
+    UserErased(UserId),
+    /// It was changed meanwhile.
+    #[error("it has version {found} by now, not {expected}; read it again and decide anew")]
+    VersionConflict {
+        /// The version that who asks has seen.
+        expected: u32,
+        /// The version that it has.
+        found: u32,
+    },
+    /// There is no such merchant.
+    #[error("there is no merchant {0}")]
+    UnknownMerchant(MerchantId),
+    /// The merchant exists.
+    #[error("merchant {0} exists already")]
+    MerchantExists(MerchantId),
+    /// Another store of the merchant has this name.
+    #[error("another store has this name")]
+    StoreNameTaken,
+    /// Another register of the store has this code.
+    #[error("another register of the store has this code")]
+    RegisterCodeTaken,
     /// The grants are beyond what who asks may give or take.
     #[error("these grants, or those that the user has, are not yours to give or take; an owner may")]
     BeyondOwnRights,
@@ -160,7 +192,7 @@ impl Rejection {
             Self::TooManyPayments { .. } => "too_many_payments",
             Self::QuantityOutOfRange { .. } => "quantity_out_of_range",
             Self::PriceNegative { .. } => "price_negative",
-            Self::UnknownStore(_) | Self::UnknownKeyStore(_) => "unknown_store",
+            Self::UnknownStore(_) | Self::UnknownKeyStore(_) | Self::UnknownGrantStore(_) => "unknown_store",
             Self::UnknownRegister(_) => "unknown_register",
             Self::UnknownProduct { .. } => "unknown_product",
             Self::CurrencyMismatch { .. } => "currency_mismatch",
@@ -172,7 +204,6 @@ impl Rejection {
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
             Self::UnknownKey(_) => "unknown_key",
-            Self::CodeInvalid => "code_invalid",
             Self::NoScope => "no_scope",
             Self::KeyStores { .. } => "key_stores",
             Self::ScopeNotForKeys(_) => "scope_not_for_keys",
@@ -180,6 +211,15 @@ impl Rejection {
             Self::WrongCredentials => "wrong_credentials",
             Self::UnknownUser(_) => "unknown_user",
             Self::EmailTaken => "email_taken",
+            Self::LastOwner => "last_owner",
+            Self::UserEnded(_) => "user_ended",
+            Self::UserErased(_) => "user_erased",
+            Self::CodeInvalid => "code_invalid",
+            Self::VersionConflict { .. } => "version_conflict",
+            Self::UnknownMerchant(_) => "unknown_merchant",
+            Self::MerchantExists(_) => "merchant_exists",
+            Self::StoreNameTaken => "store_name_taken",
+            Self::RegisterCodeTaken => "register_code_taken",
             Self::TooManyGrants { .. } => "too_many_grants",
             Self::EnrolmentCode => "enrolment_code_invalid",
             Self::TillNotEnrolled(_) => "till_not_enrolled",
@@ -203,19 +243,25 @@ impl Rejection {
             Self::CurrencyMismatch { .. } => "/currency".to_owned(),
             Self::PaymentNotPositive { payment } => format!("/payments/{payment}"),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
-            Self::EnrolmentCode => "/code".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
-            Self::TooManyGrants { .. } | Self::BeyondOwnRights => "/grants".to_owned(),
+            Self::TooManyGrants { .. } | Self::BeyondOwnRights | Self::UnknownGrantStore(_) => "/grants".to_owned(),
             Self::NoScope | Self::ScopeNotForKeys(_) => "/scopes".to_owned(),
             Self::KeyStores { .. } | Self::UnknownKeyStore(_) => "/stores".to_owned(),
             Self::ExpiryPast => "/expires_at".to_owned(),
-            Self::CodeInvalid => "/code".to_owned(),
+            Self::CodeInvalid | Self::EnrolmentCode | Self::RegisterCodeTaken => "/code".to_owned(),
+            Self::StoreNameTaken => "/name".to_owned(),
             Self::AmountOverflow
             | Self::Forbidden(_)
             | Self::UnknownUser(_)
             | Self::UnknownKey(_)
             | Self::TillNotEnrolled(_)
-            | Self::WrongCredentials => return None,
+            | Self::WrongCredentials
+            | Self::LastOwner
+            | Self::UserEnded(_)
+            | Self::UserErased(_)
+            | Self::VersionConflict { .. }
+            | Self::UnknownMerchant(_)
+            | Self::MerchantExists(_) => return None,
         })
     }
 }

@@ -19,7 +19,10 @@ create table identity.users (
   email text check (length(email) <= 254), -- lower case
   password text check (length(password) <= 256), -- argon2id, PHC
   pin text check (length(pin) <= 256), -- argon2id, PHC
+  has_password boolean not null generated always as (password is not null) stored,
   has_pin boolean not null generated always as (pin is not null) stored,
+  code_hash bytea check (octet_length(code_hash) = 32), -- SHA-256 of the one-time code for a password
+  code_until timestamptz,
   version integer not null check (version > 0),
   ended_at timestamptz, -- from when on they may nothing any more
   primary key (merchant_id, user_id),
@@ -27,6 +30,7 @@ create table identity.users (
 );
 -- Who signs in does not say at which merchant.
 create index users_by_email on identity.users (email);
+create unique index users_by_code on identity.users (code_hash);
 
 create table identity.grants (
   merchant_id uuid not null,
@@ -35,10 +39,16 @@ create table identity.grants (
   line smallint not null,
   role text not null,
   store_id uuid, -- null: all stores
+  began_at timestamptz not null default now(),
   ended_at timestamptz,
   primary key (merchant_id, user_id, source_id, line),
   foreign key (merchant_id, user_id) references identity.users
 );
+create index owners on identity.grants (merchant_id, user_id) where role = 'owner' and store_id is null and ended_at is null;
+create index grants_by_store on identity.grants (merchant_id, store_id, user_id) where ended_at is null;
+
+alter table catalog.merchants add column version integer not null default 1 check (version > 0);
+alter table catalog.stores add column version integer not null default 1 check (version > 0);
 
 create table identity.tills (
   merchant_id uuid not null,
@@ -85,7 +95,8 @@ grant select (merchant_id, register_id, enrolled_at, ended_at) on identity.tills
 grant select (merchant_id, key_id, scopes, stores, expires_at, ended_at) on identity.keys to tillstream_sales, tillstream_stock;
 
 -- The edge shows people, and never hashes: see the functions below.
-grant select (merchant_id, user_id, name, email, has_pin, version, ended_at) on identity.users to tillstream_edge;
+grant select (merchant_id, user_id, name, email, has_password, has_pin, code_until, version, ended_at) on identity.users
+  to tillstream_edge;
 grant select on identity.grants to tillstream_edge;
 grant select (merchant_id, register_id, code_until, public_key, enrolled_at, ended_at, version) on identity.tills
   to tillstream_edge;
@@ -124,6 +135,14 @@ create function identity.password_of(address text)
     order by u.merchant_id limit 8;
   end;
 
+create function identity.user_of(given bytea)
+  returns table (merchant_id uuid, user_id uuid, code_until timestamptz)
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+  begin atomic
+    select u.merchant_id, u.user_id, u.code_until from identity.users u
+    where u.code_hash = given and u.ended_at is null;
+  end;
+
 -- At a till, which knows its merchant.
 create function identity.pin_of(id uuid)
   returns text language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -149,8 +168,10 @@ create function identity.till_of(given bytea)
     where t.code_hash = given;
   end;
 
-revoke execute on function identity.password_of, identity.pin_of, identity.key_of, identity.till_of from public;
-grant execute on function identity.password_of, identity.pin_of, identity.key_of, identity.till_of to tillstream_edge;
+revoke execute on function identity.password_of, identity.user_of, identity.pin_of, identity.key_of, identity.till_of
+  from public;
+grant execute on function identity.password_of, identity.user_of, identity.pin_of, identity.key_of, identity.till_of
+  to tillstream_edge;
 
 -- The books -----------------------------------------------------------------------------------------------------------
 

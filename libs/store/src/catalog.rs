@@ -62,28 +62,33 @@ async fn merchants(conn: &mut PgConnection, wanted: &BTreeSet<MerchantId>) -> Re
     .await?;
     rows.into_iter()
         .map(|row| {
-            let unknown = |what: &str| Error::stored("merchant", &format!("{what} is not known to this version"));
-            let rules = TaxRules {
-                mode: match row.tax_mode.as_str() {
-                    "included" => TaxMode::Included,
-                    "added" => TaxMode::Added,
-                    _ => return Err(unknown("tax mode")),
-                },
-                per: match row.tax_per.as_str() {
-                    "line" => TaxRounding::Line,
-                    "group" => TaxRounding::Group,
-                    _ => return Err(unknown("tax rounding")),
-                },
-                rounding: match row.rounding.as_str() {
-                    "half_up" => Rounding::HalfUp,
-                    "half_even" => Rounding::HalfEven,
-                    _ => return Err(unknown("rounding")),
-                },
-            };
+            let rules = tax_rules(&row.tax_mode, &row.tax_per, &row.rounding)?;
             let currency = Currency::try_new(&row.currency).map_err(|error| Error::stored("merchant", &error))?;
             Ok(Merchant { id: MerchantId::new(row.merchant_id), name: row.name, currency, rules })
         })
         .collect()
+}
+
+/// A merchant's rules, from their names.
+pub(crate) fn tax_rules(mode: &str, per: &str, rounding: &str) -> Result<TaxRules, Error> {
+    let unknown = |what: &str| Error::stored("merchant", &format!("{what} is not known to this version"));
+    Ok(TaxRules {
+        mode: match mode {
+            "included" => TaxMode::Included,
+            "added" => TaxMode::Added,
+            _ => return Err(unknown("tax mode")),
+        },
+        per: match per {
+            "line" => TaxRounding::Line,
+            "group" => TaxRounding::Group,
+            _ => return Err(unknown("tax rounding")),
+        },
+        rounding: match rounding {
+            "half_up" => Rounding::HalfUp,
+            "half_even" => Rounding::HalfEven,
+            _ => return Err(unknown("rounding")),
+        },
+    })
 }
 
 type Of<T> = HashMap<MerchantId, Vec<T>>;

@@ -3,6 +3,8 @@
 mod accounts;
 mod directory;
 mod keys;
+pub mod people;
+mod places;
 mod rights;
 pub mod tills;
 

@@ -16,6 +16,7 @@ pub mod sale;
 pub mod seed;
 pub mod stock;
 pub mod tenant;
+pub mod trail;
 pub mod verify;
 
 pub use connect::{MIGRATIONS, Plans, pool};

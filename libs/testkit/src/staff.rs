@@ -23,6 +23,7 @@ impl Shop {
             email: None,
             password: None,
             pin: None,
+            invitation: None,
             grants: grants.to_vec(),
             version: 1,
             ended_at: None,

@@ -1,17 +1,23 @@
 //! The routes, a file for each noun.
 
+pub(crate) mod audit;
+mod changes;
 pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod keys;
+pub(crate) mod merchant;
 pub(crate) mod passwords;
 pub(crate) mod pins;
+pub(crate) mod privacy;
 pub(crate) mod products;
 pub(crate) mod receipts;
 pub(crate) mod registers;
 pub(crate) mod sales;
 pub(crate) mod sessions;
 pub(crate) mod stock;
+pub(crate) mod stores;
 pub(crate) mod tills;
+pub(crate) mod users;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ mod journal;
 mod logs;
 mod metrics;
 mod migrate;
+mod owner;
 mod rotation;
 mod security;
 mod shop;

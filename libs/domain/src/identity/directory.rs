@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ApiKey, Email, Till, User};
+use super::{ApiKey, Email, Grant, Merchant, Register, Store, Till, User};
 use crate::{
     Rejection,
-    id::{KeyId, RegisterId, StoreId, UserId},
+    id::{KeyId, MerchantId, RegisterId, StoreId, UserId},
 };
 
 /// Things by their ids, and which of them have changed.
@@ -53,7 +53,9 @@ impl<K: Copy + Ord, T> Kept<K, T> {
 /// Who belongs to one merchant.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    /// The users whom a batch names, by id or by e-mail address.
+    /// The merchant itself.
+    pub merchant: Kept<MerchantId, Merchant>,
+    /// The users whom a batch names, by id or by e-mail address, and all active owners of all stores.
     pub users: Kept<UserId, User>,
     /// The API keys that a batch names.
     pub keys: Kept<KeyId, ApiKey>,
@@ -61,6 +63,10 @@ pub struct Directory {
     pub key_stores: BTreeSet<StoreId>,
     /// The tills of the registers that a batch names, of which each has one.
     pub tills: Kept<RegisterId, Till>,
+    /// The stores that a batch names, by id or by name.
+    pub stores: Kept<StoreId, Store>,
+    /// The registers that a batch names, by id or by code.
+    pub registers: Kept<RegisterId, Register>,
 }
 
 impl Directory {
@@ -103,14 +109,123 @@ impl Directory {
     /// Adds or changes a user.
     ///
     /// # Errors
-    /// [`Rejection::EmailTaken`] when somebody else has the address.
+    /// [`Rejection::EmailTaken`] when somebody else has the address, [`Rejection::UnknownGrantStore`] when a grant is for a
+    /// store that there is not, [`Rejection::LastOwner`] when nobody would be left who owns the merchant.
     pub fn put_user(&mut self, user: User) -> Result<(), Rejection> {
         let taken =
             |email: &Email| self.users.iter().any(|(id, other)| id != user.id && other.email.as_ref() == Some(email));
         if user.email.as_ref().is_some_and(taken) {
             return Err(Rejection::EmailTaken);
         }
+        let had = self.users.get(user.id);
+        let is_new = |grant: &&Grant| had.is_none_or(|had| !had.grants.contains(grant));
+        for store in user.grants.iter().filter(is_new).filter_map(|grant| grant.store) {
+            self.stores.get(store).ok_or(Rejection::UnknownGrantStore(store))?;
+        }
+        let others_own = self.users.iter().any(|(id, other)| id != user.id && other.is_owner());
+        if had.is_some_and(User::is_owner) && !user.is_owner() && !others_own {
+            return Err(Rejection::LastOwner);
+        }
         self.users.put(user.id, user);
         Ok(())
+    }
+
+    /// A store.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownStore`].
+    pub fn store(&self, id: StoreId) -> Result<&Store, Rejection> {
+        self.stores.get(id).ok_or(Rejection::UnknownStore(id))
+    }
+
+    /// Adds or changes a store.
+    ///
+    /// # Errors
+    /// [`Rejection::StoreNameTaken`].
+    pub fn put_store(&mut self, store: Store) -> Result<(), Rejection> {
+        if self.stores.iter().any(|(id, other)| id != store.id && other.name == store.name) {
+            return Err(Rejection::StoreNameTaken);
+        }
+        self.stores.put(store.id, store);
+        Ok(())
+    }
+
+    /// Adds a register.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownStore`] or [`Rejection::RegisterCodeTaken`].
+    pub fn put_register(&mut self, register: Register) -> Result<(), Rejection> {
+        self.store(register.store)?;
+        let is_taken = |other: &Register| (other.store, &other.code) == (register.store, &register.code);
+        if self.registers.iter().any(|(id, other)| id != register.id && is_taken(other)) {
+            return Err(Rejection::RegisterCodeTaken);
+        }
+        self.registers.put(register.id, register);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        identity::Role,
+        shop::{OTHER_STORE, STORE},
+        time::Timestamp,
+    };
+
+    fn user(number: u128, email: Option<&str>, grants: Vec<Grant>) -> User {
+        User {
+            id: UserId::new(Uuid::from_u128(number)),
+            name: None,
+            email: email.map(|email| Email::try_new(email).unwrap()),
+            password: None,
+            pin: None,
+            invitation: None,
+            grants,
+            version: 1,
+            ended_at: None,
+        }
+    }
+
+    const OWNER: Grant = Grant { role: Role::Owner, store: None };
+
+    #[test]
+    fn a_merchant_keeps_an_owner() {
+        let kim = user(1, None, vec![OWNER]);
+        let mut directory = Directory { users: Kept::found([(kim.id, kim.clone())]), ..Directory::default() };
+        let of_one_store = Grant { role: Role::Owner, store: Some(STORE) };
+        directory.stores = Kept::found([(STORE, Store { id: STORE, name: "High Street".to_owned(), version: 1 })]);
+        let ended = User { ended_at: Some(Timestamp::from_micros(1_772_000_000_000_000).unwrap()), ..kim.clone() };
+        for lost in [ended.clone(), User { grants: vec![of_one_store], ..kim.clone() }] {
+            assert_eq!(directory.put_user(lost), Err(Rejection::LastOwner));
+        }
+        assert_eq!(directory.put_user(user(2, None, vec![OWNER])), Ok(()));
+        assert_eq!(directory.put_user(ended), Ok(()), "there is another by now");
+        assert_eq!(directory.put_user(user(2, None, vec![])), Err(Rejection::LastOwner));
+    }
+
+    #[test]
+    fn addresses_names_and_codes_are_given_once_and_stores_exist() {
+        let mut directory = Directory::default();
+        directory.put_user(user(1, Some("kim@example.com"), vec![])).unwrap();
+        directory.put_user(user(1, Some("kim@example.com"), vec![])).unwrap();
+        assert_eq!(directory.put_user(user(2, Some("KIM@example.com"), vec![])), Err(Rejection::EmailTaken));
+        let elsewhere = Grant { role: Role::Cashier, store: Some(OTHER_STORE) };
+        assert_eq!(directory.put_user(user(2, None, vec![elsewhere])), Err(Rejection::UnknownGrantStore(OTHER_STORE)));
+        let store = |id, name: &str| Store { id, name: name.to_owned(), version: 1 };
+        directory.put_store(store(STORE, "High Street")).unwrap();
+        assert_eq!(directory.put_store(store(OTHER_STORE, "High Street")), Err(Rejection::StoreNameTaken));
+        let register = |number, at, code: &str| Register {
+            id: RegisterId::new(Uuid::from_u128(number)),
+            store: at,
+            code: code.to_owned(),
+        };
+        directory.put_register(register(1, STORE, "R1")).unwrap();
+        assert_eq!(directory.put_register(register(2, STORE, "R1")), Err(Rejection::RegisterCodeTaken));
+        let unknown = Err(Rejection::UnknownStore(OTHER_STORE));
+        assert_eq!(directory.put_register(register(2, OTHER_STORE, "R1")), unknown);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Grant, MAX_GRANTS, Rights};
+use super::{Actor, Grant, MAX_GRANTS, Rights, Role, place::check_version};
 use crate::{Invalid, Rejection, id::UserId, text::Text, time::Timestamp};
 
 /// A person's name.
@@ -97,6 +97,21 @@ impl From<SecretHash> for String {
     }
 }
 
+/// For how long an invitation is good: a day, in microseconds.
+pub const INVITATION_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// Characters of an invitation's code: 100 bits of chance, so that its plain hash can be kept.
+pub const INVITATION_CHARS: usize = 20;
+
+/// What lets somebody set a user's password without knowing the present one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// SHA-256 of the one-time code.
+    pub code_hash: [u8; 32],
+    /// From when on it is good for nothing.
+    pub until: Timestamp,
+}
+
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -110,6 +125,8 @@ pub struct User {
     pub password: Option<SecretHash>,
     /// Of their PIN, if they have one.
     pub pin: Option<SecretHash>,
+    /// The last that they were given and have not used.
+    pub invitation: Option<Invitation>,
     /// What they are.
     pub grants: Vec<Grant>,
     /// Counts changes from 1.
@@ -123,11 +140,116 @@ impl User {
     ///
     /// # Errors
     /// [`Rejection::TooManyGrants`], or [`Rejection::BeyondOwnRights`].
-    pub fn add(rights: &Rights, mut user: User) -> Result<Self, Rejection> {
-        user.grants.sort_unstable();
-        user.grants.dedup();
-        check_grants(rights, &user.grants)?;
-        Ok(Self { version: 1, ended_at: None, ..user })
+    pub fn add(rights: &Rights, user: User) -> Result<Self, Rejection> {
+        let grants = checked(rights, user.grants)?;
+        if !rights.govern_user(&grants) {
+            return Err(Rejection::BeyondOwnRights);
+        }
+        Ok(Self { version: 1, ended_at: None, grants, ..user })
+    }
+
+    /// Whether they own the merchant, with all its stores.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.ended_at.is_none() && self.grants.contains(&Grant { role: Role::Owner, store: None })
+    }
+
+    /// The user with another name or address, if they still have the version that who asks has seen.
+    ///
+    /// # Errors
+    /// [`Rejection::UserEnded`], [`Rejection::BeyondOwnRights`] or [`Rejection::VersionConflict`].
+    pub fn change(
+        &self,
+        rights: &Rights,
+        seen: u32,
+        name: Option<PersonName>,
+        email: Option<Email>,
+    ) -> Result<Self, Rejection> {
+        let user = self.touched(rights)?;
+        check_version(seen, self.version)?;
+        Ok(Self { name: name.or(user.name), email: email.or(user.email), ..user })
+    }
+
+    /// The user with these grants in place of those that they have, if they still have the version that who asks has seen.
+    ///
+    /// # Errors
+    /// As [`User::change`], or [`Rejection::TooManyGrants`].
+    pub fn regrant(&self, rights: &Rights, seen: u32, grants: Vec<Grant>) -> Result<Self, Rejection> {
+        let user = self.touched(rights)?;
+        check_version(seen, self.version)?;
+        Ok(Self { grants: checked(rights, grants)?, ..user })
+    }
+
+    /// The user with an invitation in place of any before, good for a day from `at`.
+    ///
+    /// # Errors
+    /// [`Rejection::UserEnded`] or [`Rejection::BeyondOwnRights`].
+    pub fn invite(&self, rights: &Rights, code_hash: [u8; 32], at: Timestamp) -> Result<Self, Rejection> {
+        let user = self.touched(rights)?;
+        let until = Timestamp::from_micros(at.micros().saturating_add(INVITATION_MICROS)).unwrap_or(at);
+        Ok(Self { invitation: Some(Invitation { code_hash, until }), ..user })
+    }
+
+    /// The user with another password, and without an invitation: a code is good for once. The user asks for that
+    /// themself; with a code, if they do not know the present password, and then at a time `at` when it still is good.
+    ///
+    /// # Errors
+    /// [`Rejection::UserEnded`] or [`Rejection::CodeInvalid`].
+    pub fn set_password(
+        &self,
+        password: SecretHash,
+        code_hash: Option<[u8; 32]>,
+        at: Timestamp,
+    ) -> Result<Self, Rejection> {
+        self.check_active()?;
+        let good = |given| self.invitation.is_some_and(|known| known.code_hash == given && at < known.until);
+        if code_hash.is_some_and(|given| !good(given)) {
+            return Err(Rejection::CodeInvalid);
+        }
+        Ok(Self { password: Some(password), invitation: None, version: self.version + 1, ..self.clone() })
+    }
+
+    /// The user, who may nothing any more from `now` on.
+    ///
+    /// # Errors
+    /// [`Rejection::UserEnded`] or [`Rejection::BeyondOwnRights`].
+    pub fn deactivate(&self, rights: &Rights, now: Timestamp) -> Result<Self, Rejection> {
+        let user = self.touched(rights)?;
+        Ok(Self { ended_at: Some(now), invitation: None, ..user })
+    }
+
+    /// The user without anything that tells who they are, who may nothing any more. What they did stays under their id.
+    ///
+    /// # Errors
+    /// [`Rejection::UserErased`].
+    pub fn erase(&self, now: Timestamp) -> Result<Self, Rejection> {
+        if self.name.is_none() {
+            return Err(Rejection::UserErased(self.id));
+        }
+        Ok(Self {
+            id: self.id,
+            name: None,
+            email: None,
+            password: None,
+            pin: None,
+            invitation: None,
+            grants: Vec::new(),
+            version: self.version + 1,
+            ended_at: Some(self.ended_at.unwrap_or(now)),
+        })
+    }
+
+    /// The user with the next version, if who asks may change them.
+    fn touched(&self, rights: &Rights) -> Result<Self, Rejection> {
+        if !rights.govern_user(&self.grants) {
+            return Err(Rejection::BeyondOwnRights);
+        }
+        self.check_active()?;
+        Ok(Self { version: self.version + 1, ..self.clone() })
+    }
+
+    fn check_active(&self) -> Result<(), Rejection> {
+        if self.ended_at.is_some() { Err(Rejection::UserEnded(self.id)) } else { Ok(()) }
     }
 
     /// With another PIN, as `actor` with `rights` sets it: it is their own, or they govern the user.
@@ -143,37 +265,22 @@ impl User {
         }
         Ok(Self { pin: Some(pin), version: self.version + 1, ..self.clone() })
     }
-
-    /// The user with another password, who has shown the present one. No one-time code is known.
-    ///
-    /// # Errors
-    /// [`Rejection::UnknownUser`] when they have ended, [`Rejection::CodeInvalid`] with a code.
-    pub fn set_password(&self, password: SecretHash, code_hash: Option<[u8; 32]>) -> Result<Self, Rejection> {
-        if self.ended_at.is_some() {
-            return Err(Rejection::UnknownUser(self.id));
-        }
-        if code_hash.is_some() {
-            return Err(Rejection::CodeInvalid);
-        }
-        Ok(Self { password: Some(password), version: self.version.saturating_add(1), ..self.clone() })
-    }
 }
 
-/// Checks that there are not too many grants, and that they are `rights`' to give.
-fn check_grants(rights: &Rights, grants: &[Grant]) -> Result<(), Rejection> {
+/// The grants, each once and in order, if there are not too many and they are `rights`' to give.
+fn checked(rights: &Rights, mut grants: Vec<Grant>) -> Result<Vec<Grant>, Rejection> {
     if grants.len() > MAX_GRANTS {
         return Err(Rejection::TooManyGrants { count: grants.len(), max: MAX_GRANTS });
     }
-    if rights.govern(grants) { Ok(()) } else { Err(Rejection::BeyondOwnRights) }
+    grants.sort_unstable();
+    grants.dedup();
+    if rights.govern(&grants) { Ok(grants) } else { Err(Rejection::BeyondOwnRights) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        identity::Role,
-        shop::{OTHER_STORE, STORE},
-    };
+    use crate::shop::{OTHER_STORE, STORE};
 
     fn user(grants: Vec<Grant>) -> User {
         User {
@@ -182,6 +289,7 @@ mod tests {
             email: None,
             password: None,
             pin: None,
+            invitation: None,
             grants,
             version: 0,
             ended_at: None,
@@ -233,7 +341,64 @@ mod tests {
         assert_eq!((added.grants, added.version), (vec![cashier(STORE)], 1));
         assert_eq!(User::add(&manager, user(vec![cashier(OTHER_STORE)])), Err(Rejection::BeyondOwnRights));
         let many = (0..33).map(|number| cashier(crate::id::StoreId::new(uuid::Uuid::from_u128(number)))).collect();
+        assert_eq!(User::add(&manager, user(Vec::new())), Err(Rejection::BeyondOwnRights));
         let owner = Rights::operator();
         assert_eq!(User::add(&owner, user(many)), Err(Rejection::TooManyGrants { count: 33, max: 32 }));
+    }
+
+    fn hash() -> SecretHash {
+        SecretHash::try_new("$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA").unwrap()
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(1_772_000_000_000_000 + seconds * 1_000_000).unwrap()
+    }
+
+    #[test]
+    fn a_user_is_changed_by_who_governs_them_and_has_seen_them() {
+        let manager = Rights::of_grants(&[Grant { role: Role::Manager, store: Some(STORE) }]);
+        let cashier = Grant { role: Role::Cashier, store: Some(STORE) };
+        let kim = User { version: 3, ..user(vec![cashier]) };
+        let name = Some(PersonName::try_new("Kim II").unwrap());
+        let changed = kim.change(&manager, 3, name.clone(), None).unwrap();
+        assert_eq!((changed.name.clone(), changed.version), (name.clone(), 4));
+        let stale = Rejection::VersionConflict { expected: 2, found: 3 };
+        assert_eq!(kim.change(&manager, 2, name, None), Err(stale.clone()));
+        assert_eq!(kim.regrant(&manager, 2, vec![]), Err(stale));
+        let promoted = Grant { role: Role::Manager, store: Some(STORE) };
+        assert_eq!(kim.regrant(&manager, 3, vec![promoted]), Err(Rejection::BeyondOwnRights));
+        let beyond = User { grants: vec![cashier, promoted], ..kim.clone() };
+        assert_eq!(beyond.regrant(&manager, 3, vec![cashier]), Err(Rejection::BeyondOwnRights));
+        assert_eq!(beyond.invite(&manager, [0; 32], at(0)), Err(Rejection::BeyondOwnRights));
+        assert_eq!(beyond.deactivate(&manager, at(0)), Err(Rejection::BeyondOwnRights));
+        let ended = kim.deactivate(&manager, at(0)).unwrap();
+        assert_eq!((ended.ended_at, ended.version), (Some(at(0)), 4));
+        for again in [ended.deactivate(&manager, at(1)), ended.set_password(hash(), None, at(1))] {
+            assert_eq!(again, Err(Rejection::UserEnded(kim.id)));
+        }
+    }
+
+    #[test]
+    fn a_code_sets_a_password_once_and_for_a_day() {
+        let kim = user(vec![]).invite(&Rights::operator(), [7; 32], at(0)).unwrap();
+        let day = INVITATION_MICROS / 1_000_000;
+        assert_eq!(kim.set_password(hash(), Some([8; 32]), at(1)), Err(Rejection::CodeInvalid));
+        assert_eq!(kim.set_password(hash(), Some([7; 32]), at(day)), Err(Rejection::CodeInvalid));
+        let set = kim.set_password(hash(), Some([7; 32]), at(day - 1)).unwrap();
+        assert_eq!((set.password.clone(), set.invitation), (Some(hash()), None));
+        assert_eq!(set.set_password(hash(), Some([7; 32]), at(1)), Err(Rejection::CodeInvalid));
+        let again = kim.invite(&Rights::operator(), [9; 32], at(1)).unwrap();
+        assert_eq!(again.set_password(hash(), Some([7; 32]), at(2)), Err(Rejection::CodeInvalid), "it was replaced");
+        assert_eq!(kim.set_password(hash(), None, at(1)).unwrap().invitation, None, "and without a code it goes too");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_person_but_the_id() {
+        let email = Some(Email::try_new("kim@example.com").unwrap());
+        let kim = User { email, password: Some(hash()), pin: Some(hash()), version: 5, ..user(vec![]) };
+        let erased = kim.erase(at(0)).unwrap();
+        let none = User { name: None, version: 6, ended_at: Some(at(0)), ..user(vec![]) };
+        assert_eq!(erased, none);
+        assert_eq!(erased.erase(at(1)), Err(Rejection::UserErased(kim.id)));
     }
 }

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 use tillstream_domain::{
     id::{KeyId, MerchantId, RegisterId, StoreId, UserId},
-    identity::{Directory, Email, Grant, Kept, PersonName, Role, SecretHash, User},
+    identity::{Directory, Email, Grant, Invitation, Kept, PersonName, Role, SecretHash, User},
     time::Timestamp,
 };
 use uuid::Uuid;
 
-use super::tills;
+use super::{keys, places, tills};
 use crate::{Error, read, stored};
 
 /// What a batch of decisions needs to know.
@@ -28,36 +28,44 @@ pub struct Wanted {
     pub key_stores: BTreeSet<(MerchantId, StoreId)>,
     /// Tills by their registers.
     pub tills: BTreeSet<(MerchantId, RegisterId)>,
+    /// Stores by their ids.
+    pub stores: BTreeSet<(MerchantId, StoreId)>,
+    /// Stores by their names.
+    pub store_names: BTreeSet<(MerchantId, String)>,
+    /// Registers by their stores and codes.
+    pub register_codes: BTreeSet<(MerchantId, StoreId, String)>,
 }
 
-/// The directory of each merchant that exists, with what is wanted of it, locked in key order.
+/// The directory of each merchant that exists, with what is wanted of it and the active owners of all its stores, locked in
+/// key order.
 ///
 /// # Errors
 /// When a statement fails or a row can't be read.
 pub async fn directories(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTreeMap<MerchantId, Directory>, Error> {
-    let ids: Vec<Uuid> = wanted.merchants.iter().map(|id| id.uuid()).collect();
     // The merchants' rows stand for their directories: two batches that change the same one take turns, so that an address
     // is not given twice.
-    let merchants = sqlx::query_scalar!(
-        "select merchant_id from catalog.merchants where merchant_id = any($1) order by merchant_id for no key update",
-        &ids
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let mut found = users(conn, wanted).await?;
-    let mut keys = super::keys::found(conn, &wanted.keys).await?;
-    let mut stores = super::keys::stores_found(conn, &wanted.key_stores).await?;
-    let mut tills = tills::load(conn, &wanted.tills).await?;
-    Ok(merchants
+    let mut directories: BTreeMap<MerchantId, Directory> = places::merchants(conn, &wanted.merchants)
+        .await?
         .into_iter()
-        .map(MerchantId::new)
-        .map(|id| {
-            let users = Kept::found(found.remove(&id).unwrap_or_default());
-            let keys = Kept::found(keys.remove(&id).unwrap_or_default());
-            let tills = Kept::found(tills.remove(&id).unwrap_or_default());
-            (id, Directory { users, keys, key_stores: stores.remove(&id).unwrap_or_default(), tills })
+        .map(|merchant| {
+            (merchant.id, Directory { merchant: Kept::found([(merchant.id, merchant)]), ..Directory::default() })
         })
-        .collect())
+        .collect();
+    let mut users = users(conn, wanted).await?;
+    let mut stores = places::stores(conn, wanted).await?;
+    let mut registers = places::registers(conn, wanted).await?;
+    let mut keys = keys::found(conn, &wanted.keys).await?;
+    let mut key_stores = keys::stores_found(conn, &wanted.key_stores).await?;
+    let mut tills = tills::load(conn, &wanted.tills).await?;
+    for (id, directory) in &mut directories {
+        directory.users = Kept::found(users.remove(id).unwrap_or_default());
+        directory.stores = Kept::found(stores.remove(id).unwrap_or_default());
+        directory.registers = Kept::found(registers.remove(id).unwrap_or_default());
+        directory.keys = Kept::found(keys.remove(id).unwrap_or_default());
+        directory.key_stores = key_stores.remove(id).unwrap_or_default();
+        directory.tills = Kept::found(tills.remove(id).unwrap_or_default());
+    }
+    Ok(directories)
 }
 
 async fn users(
@@ -68,27 +76,40 @@ async fn users(
         wanted.users.iter().map(|(merchant, id)| (merchant.uuid(), id.uuid())).unzip();
     let (at, emails): (Vec<Uuid>, Vec<String>) =
         wanted.emails.iter().map(|(merchant, email)| (merchant.uuid(), email.as_str().to_owned())).unzip();
+    let all: Vec<Uuid> = wanted.merchants.iter().map(|merchant| merchant.uuid()).collect();
     let rows = sqlx::query!(
-        "select u.merchant_id, u.user_id, u.name, u.email, u.password, u.pin, u.version, u.ended_at
-         from identity.users u
-         where (u.merchant_id, u.user_id) in (select * from unnest($1::uuid[], $2::uuid[]))
-            or (u.merchant_id, u.email) in (select * from unnest($3::uuid[], $4::text[]))",
+        "with named as (
+           select * from unnest($1::uuid[], $2::uuid[]) as n (merchant_id, user_id)
+           union
+           select u.merchant_id, u.user_id from unnest($3::uuid[], $4::text[]) as e (merchant_id, email)
+           join identity.users u on u.merchant_id = e.merchant_id and u.email = e.email
+           union
+           select g.merchant_id, g.user_id from identity.grants g
+           where g.merchant_id = any($5) and g.role = 'owner' and g.store_id is null and g.ended_at is null
+         )
+         select u.merchant_id, u.user_id, u.name, u.email, u.password, u.pin, u.code_hash, u.code_until, u.version, u.ended_at
+         from named join identity.users u on u.merchant_id = named.merchant_id and u.user_id = named.user_id",
         &merchants,
         &ids,
         &at,
-        &emails
+        &emails,
+        &all
     )
     .fetch_all(&mut *conn)
     .await?;
     let mut found: BTreeMap<MerchantId, BTreeMap<UserId, User>> = BTreeMap::new();
     let unreadable = |error| Error::stored("user", &error);
     for row in rows {
+        let code_hash = row.code_hash.map(<[u8; 32]>::try_from).transpose();
+        let code_hash = code_hash.map_err(|_| Error::stored("user", &"the hash of a code has not 32 bytes"))?;
+        let invitation = code_hash.zip(row.code_until.map(read).transpose()?);
         let user = User {
             id: UserId::new(row.user_id),
             name: row.name.map(|name| PersonName::try_new(&name)).transpose().map_err(unreadable)?,
             email: row.email.map(Email::try_from).transpose().map_err(unreadable)?,
             password: row.password.map(SecretHash::try_from).transpose().map_err(unreadable)?,
             pin: row.pin.map(SecretHash::try_from).transpose().map_err(unreadable)?,
+            invitation: invitation.map(|(code_hash, until)| Invitation { code_hash, until }),
             grants: Vec::new(),
             version: u32::try_from(row.version).map_err(|error| Error::stored("user", &error))?,
             ended_at: row.ended_at.map(read).transpose()?,
@@ -147,6 +168,7 @@ pub async fn save(
     tills::save(conn, directories).await?;
     let mut changed: Vec<(MerchantId, &User)> =
         directories.iter().flat_map(|(merchant, of)| of.users.changed().map(|user| (*merchant, user))).collect();
+    places::save(conn, directories).await?;
     if changed.is_empty() {
         return Ok(());
     }
@@ -161,12 +183,17 @@ async fn save_users(conn: &mut PgConnection, changed: &[(MerchantId, &User)]) ->
     let ids: Vec<Uuid> = changed.iter().map(|(_, user)| user.id.uuid()).collect();
     let versions: Vec<i32> = changed.iter().map(|(_, user)| i32::try_from(user.version).unwrap_or(i32::MAX)).collect();
     let ended: Vec<_> = changed.iter().map(|(_, user)| user.ended_at.map(stored)).collect();
+    let invitations = || changed.iter().map(|(_, user)| user.invitation);
+    let codes: Vec<_> = invitations().map(|invitation| invitation.map(|known| known.code_hash.to_vec())).collect();
+    let until: Vec<_> = invitations().map(|invitation| invitation.map(|known| stored(known.until))).collect();
     sqlx::query!(
-        "insert into identity.users as u (merchant_id, user_id, name, email, password, pin, version, ended_at)
+        "insert into identity.users as u (merchant_id, user_id, name, email, password, pin, version, ended_at, code_hash,
+           code_until)
          select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[],
-           $8::timestamptz[])
+           $8::timestamptz[], $9::bytea[], $10::timestamptz[])
          on conflict (merchant_id, user_id) do update set name = excluded.name, email = excluded.email,
-           password = excluded.password, pin = excluded.pin, version = excluded.version, ended_at = excluded.ended_at",
+           password = excluded.password, pin = excluded.pin, version = excluded.version, ended_at = excluded.ended_at,
+           code_hash = excluded.code_hash, code_until = excluded.code_until",
         &merchants,
         &ids,
         &column(|user| user.name.as_ref().map(ToString::to_string)) as &[Option<String>],
@@ -174,7 +201,9 @@ async fn save_users(conn: &mut PgConnection, changed: &[(MerchantId, &User)]) ->
         &column(|user| user.password.as_ref().map(|hash| hash.reveal().to_owned())) as &[Option<String>],
         &column(|user| user.pin.as_ref().map(|hash| hash.reveal().to_owned())) as &[Option<String>],
         &versions,
-        &ended as &[Option<chrono::DateTime<chrono::Utc>>]
+        &ended as &[Option<chrono::DateTime<chrono::Utc>>],
+        &codes as &[Option<Vec<u8>>],
+        &until as &[Option<chrono::DateTime<chrono::Utc>>]
     )
     .execute(conn)
     .await?;
@@ -215,8 +244,8 @@ async fn save_grants(conn: &mut PgConnection, changed: &[(MerchantId, &User)], n
     .execute(&mut *conn)
     .await?;
     sqlx::query!(
-        "insert into identity.grants (merchant_id, user_id, source_id, line, role, store_id)
-         select w.* from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::uuid[]) as w (m, u, c, l, r, s)
+        "insert into identity.grants (merchant_id, user_id, source_id, line, role, store_id, began_at)
+         select w.*, $7 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::uuid[]) as w (m, u, c, l, r, s)
          where not exists (select from identity.grants g
            where g.merchant_id = w.m and g.user_id = w.u and g.role = w.r and g.store_id is not distinct from w.s
              and g.ended_at is null)",
@@ -225,7 +254,8 @@ async fn save_grants(conn: &mut PgConnection, changed: &[(MerchantId, &User)], n
         &sources,
         &lines,
         &roles,
-        &stores as &[Option<Uuid>]
+        &stores as &[Option<Uuid>],
+        stored(now)
     )
     .execute(conn)
     .await?;

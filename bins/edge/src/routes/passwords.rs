@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use tillstream_contract::{
     Stage,
-    identity::{Changed, Command, Event, NewPassword},
+    identity::{Changed, Command, Event, Method, NewPassword},
 };
 use tillstream_domain::{
     id::UserId,

@@ -134,10 +134,22 @@ impl Marks {
     /// When the broker does not store it: then it does not hold.
     pub(crate) async fn put(&self, mark: Mark) -> Result<(), BucketError> {
         // Tokens know seconds: those of this second are refused, and new ones are dated to the next.
-        let from = now(&self.clock) + 1;
+        self.put_from(mark, now(&self.clock) + 1).await
+    }
+
+    /// Nothing that was issued before `from` (seconds since the Unix epoch) is taken of them, at any edge.
+    ///
+    /// # Errors
+    /// When the broker does not store it: then it does not hold.
+    pub(crate) async fn put_from(&self, mark: Mark, from: i64) -> Result<(), BucketError> {
         self.bucket.put(&mark.key(), from.to_string().into(), mark.keep()).await?;
         self.known.learn(mark, from);
         Ok(())
+    }
+
+    /// The time from which on tokens for a till are taken, in seconds since the Unix epoch: that of the last mark on it.
+    pub(crate) fn taken_from(&self, merchant: MerchantId, till: RegisterId) -> i64 {
+        self.known.get(Mark::Till(merchant, till)).unwrap_or(0)
     }
 
     /// The time at which a token for `user` is issued now: not before the last mark on them.

@@ -26,6 +26,7 @@ use crate::{
     body::{Key, Strict},
     caller::Caller,
     hashing::{Kind, Plain},
+    marks::Mark,
     page::Page,
     parameters::Id,
     prefer::Prefer,
@@ -151,7 +152,8 @@ pub(crate) async fn sign_in(
     let person = seat.recognise(&edge, user, &pin).await?;
     let rights = Rights::of_grants(&person.grants).bound_to(seat.till);
     rights.check(Need::new(Permission::Sell, Place::Register(seat.store, seat.till)))?;
-    let iat = now(&edge);
+    let marks = &edge.0.marks;
+    let iat = marks.taken_from(seat.merchant, seat.till).max(marks.issued(seat.merchant, user));
     let access = Access {
         sub: Actor::User(user),
         merchant: seat.merchant,
@@ -245,6 +247,12 @@ pub(crate) async fn set(
     let command = Command::SetPin(NewPin { user, pin });
     match submit(&edge, &caller, id, command, prefer, &headers).await? {
         None => Ok(accepted(id)),
-        Some((changed, _)) => Ok(Json(changed).into_response()),
+        Some((changed, _)) => {
+            // Somebody whose PIN others had to change may have lost it to who is signed in with it.
+            if caller.actor() != Actor::User(user) {
+                edge.0.marks.put(Mark::User(caller.merchant(), user)).await?;
+            }
+            Ok(Json(changed).into_response())
+        }
     }
 }

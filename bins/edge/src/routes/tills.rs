@@ -198,7 +198,10 @@ pub(crate) async fn revoke(
     let command = Command::RevokeTill(OneTill { store, register });
     let decided = submit(&edge, &caller, id, command, prefer, &headers).await?;
     // At once, also when it is not decided yet: whoever sent it may do it.
-    edge.0.marks.put(Mark::Till(caller.merchant(), register)).await?;
+    let merchant = caller.merchant();
+    // What was issued just after the last mark ends too.
+    let from = now(&edge).max(edge.0.marks.taken_from(merchant, register)) + 1;
+    edge.0.marks.put_from(Mark::Till(merchant, register), from).await?;
     match decided {
         None => Ok(accepted(id)),
         Some((changed, _)) => Ok(Json(changed).into_response()),
@@ -251,9 +254,14 @@ pub(crate) async fn enrol(
     });
     match submit(&edge, &Caller::new(access, expires), id, command, prefer, &headers).await? {
         None => Ok(accepted(id)),
-        // As of when the code was taken, so that a repeated request does not make it good for longer.
         Some((_, taken)) => {
-            Ok((StatusCode::CREATED, Json(certify(&edge, &seat, taken.micros() / 1_000_000)?)).into_response())
+            // Who repeats the request may have been revoked since.
+            seat.check(&edge).await?;
+            // As of when the code was taken, so that a repeated request does not make it good for longer, and after all that
+            // was issued for the device before.
+            let from = (taken.micros() / 1_000_000 + 1).max(edge.0.marks.taken_from(merchant, register));
+            edge.0.marks.put_from(Mark::Till(merchant, register), from).await?;
+            Ok((StatusCode::CREATED, Json(certify(&edge, &seat, from)?)).into_response())
         }
     }
 }
@@ -274,7 +282,8 @@ pub(crate) async fn enrol(
 pub(crate) async fn renew(State(edge): State<Edge>, caller: Caller) -> Result<Json<Certificate>, Problem> {
     let seat = caller.seat().filter(|_| matches!(caller.actor(), Actor::Till(_))).ok_or(Problem::NoTill)?;
     seat.check(&edge).await?;
-    certify(&edge, &seat, now(&edge)).map(Json)
+    let iat = now(&edge).max(edge.0.marks.taken_from(seat.merchant, seat.till));
+    certify(&edge, &seat, iat).map(Json)
 }
 
 fn certify(edge: &Edge, seat: &Seat, iat: i64) -> Result<Certificate, Problem> {

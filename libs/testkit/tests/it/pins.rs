@@ -74,7 +74,7 @@ async fn cashiers_take_turns_at_a_till() {
     for (user, pin) in [(kim, "2580"), (ren, "1379")] {
         let signed_in = shop.sign_in(&till, user, pin).await;
         let token = token_of(&signed_in);
-        assert_eq!(signed_in.json()["expires_at"], json!("2026-03-01T18:00:00.000000Z"));
+        assert_eq!(signed_in.json()["expires_at"], json!("2026-03-01T18:00:01.000000Z"));
         let sale = || {
             let call = shop.anonymous("POST", "/v1/sales").bearer(&token);
             let call = call.header("idempotency-key", &shop.ids.next().to_string());
@@ -137,7 +137,7 @@ async fn a_sign_in_brings_what_counts_without_the_server() {
     let till = shop.enrolled(1).await;
     let kim = hire(&shop, Role::Cashier, "2580").await;
     let signed_in = shop.sign_in(&till, kim, "2580").await.json();
-    assert_eq!(signed_in["offline_until"], json!("2026-03-08T10:00:00.000000Z"));
+    assert_eq!(signed_in["offline_until"], json!("2026-03-08T10:00:01.000000Z"));
     let keys = [ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key()];
     let now = shop.clock.now().micros() / 1_000_000;
     let (offline, _) = token::verify::<Offline>(signed_in["offline"].as_str().unwrap(), &keys, now).unwrap();

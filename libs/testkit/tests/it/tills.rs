@@ -23,7 +23,7 @@ async fn a_device_is_enrolled_by_a_code_that_is_good_once() {
     let till = Till::new(1);
     let enrolled = shop.enrol(&till, &code.to_lowercase()).send().await;
     assert_eq!(enrolled.status, StatusCode::CREATED, "{enrolled:?}");
-    assert_eq!(enrolled.json()["expires_at"], json!("2026-03-31T10:00:00.000000Z"));
+    assert_eq!(enrolled.json()["expires_at"], json!("2026-03-31T10:00:01.000000Z"));
     assert_eq!(enrolled.json()["register"], json!(SHOP.register(1)));
     let second = shop.enrol(&Till::new(2), &code).send().await;
     refused(&second, StatusCode::UNPROCESSABLE_ENTITY, "enrolment_code_invalid");
@@ -112,7 +112,7 @@ async fn a_till_sells_by_itself_and_nowhere_else() {
         (renewed.status, &renewed.json()["expires_at"]),
         (StatusCode::OK, &json!("2026-04-29T10:00:00.000000Z"))
     );
-    shop.clock.advance(24 * 3_600_000_000);
+    shop.clock.advance(24 * 3_600_000_000 + 1_000_000);
     refused(&renew(&till).await, StatusCode::UNAUTHORIZED, "unauthorized");
     let people = shop.get("/v1/tills/current/certificate").await;
     refused(&people, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
@@ -133,7 +133,7 @@ async fn a_till_that_is_revoked_sells_no_more() {
 
     let call = shop.at(&till, "POST", "/v1/sales").header("idempotency-key", &shop.ids.next().to_string());
     let sold = call.json(&shop.basket(&[("tea", "1")])).signed(&till).send().await;
-    refused(&sold, StatusCode::FORBIDDEN, "forbidden");
+    refused(&sold, StatusCode::UNAUTHORIZED, "unauthorized");
     let renewed = shop.at(&till, "POST", "/v1/tills/current/certificate").signed(&till).send().await;
     refused(&renewed, StatusCode::UNAUTHORIZED, "unauthorized");
     // A code that was given out before may be in the same hands.
@@ -165,4 +165,19 @@ async fn nobody_enrols_tills_who_may_not() {
         (&Value::from("identity.invite_till.v1"), None),
         "{shown}"
     );
+}
+
+#[tokio::test]
+async fn a_device_whose_place_another_takes_is_refused() {
+    let shop = Shop::open().await;
+    let old = shop.enrolled(1).await;
+    let code = shop.enrolment_code(1).await;
+    let read = async |till: &Till| shop.at(till, "GET", "/v1/products").signed(till).send().await;
+    assert_eq!(read(&old).await.status, StatusCode::OK, "until the code is used");
+    shop.clock.advance(2_000_000);
+    let mut new = Till::new(7);
+    let enrolled = shop.enrol(&new, &code).send().await;
+    enrolled.json()["token"].as_str().unwrap().clone_into(&mut new.certificate);
+    refused(&read(&old).await, StatusCode::UNAUTHORIZED, "unauthorized");
+    assert_eq!(read(&new).await.status, StatusCode::OK);
 }

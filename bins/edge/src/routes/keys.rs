@@ -72,6 +72,7 @@ pub(crate) struct Made {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ApiKey {
     /// Its id.
+    #[schema(value_type = Uuid)]
     id: KeyId,
     /// What people call it.
     name: String,

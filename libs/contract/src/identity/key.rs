@@ -54,5 +54,6 @@ impl NewKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Revocation {
     /// Which.
+    #[schema(value_type = Uuid)]
     pub key: KeyId,
 }

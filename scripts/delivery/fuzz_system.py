@@ -3,6 +3,7 @@
 Who asks is of the first merchant. Of the second, the neighbour, nothing may ever be answered.
 """
 
+import base64
 import http.client
 import json
 import os
@@ -12,8 +13,10 @@ import subprocess
 import tempfile
 import time
 import urllib.parse
+import uuid
 from pathlib import Path
 
+from chart_checks import tools
 from checking import ROOT, Missing
 
 START_SECONDS = 120
@@ -21,6 +24,8 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 # The demo merchants of bins/pos/src/demo.rs.
 OWN = "cafe0000-0000-8000-8000-000000000001"
 NEIGHBOUR = "d00d0000-0000-8000-8000-000000000001"
+# What stands before the 32 bytes of an Ed25519 key (RFC 8410).
+PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
 # What this is the id of, where the path does not say so: a command is found by the key of its request, a sale's here.
 ALSO = {"command": "sale"}
 # Shorter texts of the neighbour's may well be ours too: a code of a register, a currency.
@@ -90,6 +95,32 @@ class System:
     def token(self, merchant):
         return self.pos("token", "--data", str(self.data), "--merchant", merchant)
 
+    def staff(self, role):
+        """A token of a user of ours who has this role in all stores."""
+        user = str(uuid.uuid5(uuid.NAMESPACE_URL, role))
+        self.sql(f"insert into identity.users (merchant_id, user_id, name, version) values ('{OWN}', '{user}', 'Kim', 1);"
+                 f"insert into identity.grants (merchant_id, user_id, source_id, line, role) values "
+                 f"('{OWN}', '{user}', '{user}', 0, '{role}')")
+        return self.signed({"aud": "tillstream", "exp": int(time.time()) + 86400, "sub": f"user:{user}", "merchant": OWN,
+                            "iat": int(time.time()), "grants": [{"role": role}]})
+
+    def sql(self, text):
+        folder = tools.services().get("postgres_bin")
+        program = Path(folder) / "psql" if folder else "psql"
+        subprocess.run([program, self.up["database"], "--quiet", "--set=ON_ERROR_STOP=1", "--command", text], check=True)
+
+    def signed(self, claims):
+        """A bearer token with these claims, as libs/contract/src/token.rs makes it."""
+        seed = bytes.fromhex((self.data / "secrets" / "tokens.ed25519").read_text().strip())
+        body = ".".join(base64url(part.encode()) for part in ('{"alg":"EdDSA","typ":"JWT"}', json.dumps(claims)))
+        with tempfile.TemporaryDirectory() as temp:
+            key, message = Path(temp) / "key.der", Path(temp) / "message"
+            key.write_bytes(PKCS8 + seed)
+            message.write_text(body)
+            signature = subprocess.run(["openssl", "pkeyutl", "-sign", "-keyform", "DER", "-inkey", key, "-rawin", "-in", message],
+                                       check=True, capture_output=True).stdout
+        return f"{body}.{base64url(signature)}"
+
     def secrets(self):
         """Secret → where it is from. What is published, public halves, is none."""
         found = {}
@@ -154,6 +185,10 @@ class Harvest:
             self.texts.setdefault(value, f"{kind}, as in {where}")
             if UUID.fullmatch(value):
                 self.ids.setdefault(kind, set()).add(value)
+
+
+def base64url(text):
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def singular(name):

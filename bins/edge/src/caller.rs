@@ -14,11 +14,11 @@ use axum::{
 use ed25519_dalek::VerifyingKey;
 use tillstream_contract::token::{self, Access, TokenError};
 use tillstream_domain::{
-    id::{MerchantId, RegisterId},
-    identity::{Actor, Need, Permission, Reach, Rights},
+    id::{MerchantId, RegisterId, SessionId, UserId},
+    identity::{Actor, Grant, Need, Permission, Reach, Rights},
 };
 
-use crate::{Edge, problem::Problem};
+use crate::{Edge, keys, problem::Problem, sessions::ENDED};
 
 /// The caller, authenticated.
 #[derive(Clone, Debug)]
@@ -50,6 +50,17 @@ impl Caller {
         extensions.get::<Authenticated>()?.0.as_ref().ok()
     }
 
+    /// A user of whom nothing is known but who they are: they may what is their own.
+    pub(crate) fn of_user(merchant: MerchantId, user: UserId, now: i64) -> Self {
+        let access = Access { sub: Actor::User(user), iat: now, ..Access::operator(merchant, now) };
+        Self::new(access, now)
+    }
+
+    /// Who has shown an API key with these rights. What is known of keys is kept elsewhere, and never expires here.
+    pub(crate) fn of_key(access: Access, rights: Rights) -> Self {
+        Self(Arc::new(Known { access, rights, expires: i64::MAX }))
+    }
+
     /// The merchant to whom the caller is confined.
     pub(crate) fn merchant(&self) -> MerchantId {
         self.0.access.merchant
@@ -63,6 +74,16 @@ impl Caller {
     /// The till at which they are, if it is one.
     pub(crate) fn till(&self) -> Option<RegisterId> {
         self.0.access.till
+    }
+
+    /// The session that the token is of, if any.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        self.0.access.sid
+    }
+
+    /// Whether the caller may change who has these grants, as far as the edge knows.
+    pub(crate) fn governs(&self, grants: &[Grant]) -> bool {
+        self.0.rights.govern_user(grants)
     }
 
     /// That the caller may do this, as far as the edge knows; the worker decides by what holds.
@@ -86,18 +107,26 @@ struct Authenticated(Result<Caller, Problem>);
 
 /// Finds out who calls, and leaves it with the request. Whether somebody has to be known is the route's to say.
 pub(crate) async fn authenticate(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
-    let caller = identify(&edge, request.headers());
+    let caller = identify(&edge, request.headers()).await;
     request.extensions_mut().insert(Authenticated(caller));
     next.run(request).await
 }
 
-fn identify(edge: &Edge, headers: &HeaderMap) -> Result<Caller, Problem> {
+async fn identify(edge: &Edge, headers: &HeaderMap) -> Result<Caller, Problem> {
     let header =
         headers.get(header::AUTHORIZATION).ok_or(Problem::Unauthorized("send a token: Authorization: Bearer …"))?;
     let token = header.to_str().ok().and_then(|value| value.split_once(' '));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
     let token = token.ok_or(Problem::Unauthorized("the Authorization header must be: Bearer, a space, and a token"))?;
-    edge.0.tokens.verify(token, edge.0.clock.now().micros() / 1_000_000)
+    let caller = if token.starts_with(keys::PREFIX) {
+        edge.0.keys.verify(edge, token).await?
+    } else {
+        edge.0.tokens.verify(token, edge.0.clock.now().micros() / 1_000_000)?
+    };
+    if edge.0.marks.refuse(&caller.0.access) {
+        return Err(ENDED);
+    }
+    Ok(caller)
 }
 
 impl FromRequestParts<Edge> for Caller {

@@ -8,6 +8,11 @@ use tillstream_runtime::{
     settings::{DatabaseSettings, ProcessSettings, TracingSettings},
 };
 
+use crate::marks::LONGEST_ACCESS;
+
+/// The bucket of sessions forgets after 31 days.
+const LONGEST_REFRESH_S: i64 = 30 * 86_400;
+
 /// All settings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +22,10 @@ pub struct Config {
     pub(crate) bus: tillstream_bus::Settings,
     pub(crate) database: DatabaseSettings,
     pub(crate) tokens: TokenSettings,
+    pub(crate) passwords: PasswordSettings,
+    pub(crate) pins: PinSettings,
+    pub(crate) sessions: SessionSettings,
+    pub(crate) sign_in: SignInSettings,
     pub(crate) http: HttpSettings,
     pub(crate) tls: TlsSettings,
     pub(crate) limits: LimitSettings,
@@ -31,6 +40,59 @@ pub(crate) struct TokenSettings {
     pub(crate) key_file: PathBuf,
     pub(crate) earlier_keys: Vec<String>,
     pub(crate) remember: usize,
+}
+
+/// What a hash costs, and how many are made at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordSettings {
+    pub(crate) memory_kib: u32,
+    pub(crate) passes: u32,
+    pub(crate) lanes: u32,
+    pub(crate) threads: usize,
+    pub(crate) queue: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PinSettings {
+    pub(crate) pepper_file: PathBuf,
+}
+
+/// For how long tokens of users are good.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SessionSettings {
+    pub(crate) access_valid_s: i64,
+    pub(crate) refresh_valid_s: i64,
+}
+
+impl SessionSettings {
+    /// That the times are such that revoking works.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let longest = i64::try_from(LONGEST_ACCESS.as_secs()).unwrap_or(i64::MAX);
+        anyhow::ensure!(
+            (1..=longest).contains(&self.access_valid_s),
+            "the setting sessions.access_valid_s must be 1 to {longest}, not {}: what is revoked is remembered for as long",
+            self.access_valid_s
+        );
+        anyhow::ensure!(
+            (self.access_valid_s..=LONGEST_REFRESH_S).contains(&self.refresh_valid_s),
+            "the setting sessions.refresh_valid_s must be sessions.access_valid_s to {LONGEST_REFRESH_S}, not {}",
+            self.refresh_valid_s
+        );
+        Ok(())
+    }
+}
+
+/// How failed sign-ins are held up.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignInSettings {
+    pub(crate) free_failures: u32,
+    pub(crate) wait_first_s: i64,
+    pub(crate) wait_max_s: i64,
+    pub(crate) address_failures: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -11,6 +11,14 @@ use uuid::Uuid;
 /// What a secret is for: no two purposes ever give the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
+    /// The salt of a password's hash.
+    PasswordSalt,
+    /// The salt of a PIN's hash.
+    PinSalt,
+    /// The secret half of an API key.
+    ApiKey,
+    /// The account under which failed sign-ins are counted.
+    Account,
     /// The one-time code of an invitation.
     Invitation,
     /// What a request about people is known by again.
@@ -20,6 +28,10 @@ pub(crate) enum Purpose {
 impl Purpose {
     const fn label(self) -> &'static str {
         match self {
+            Self::PasswordSalt => "tillstream password salt",
+            Self::PinSalt => "tillstream pin salt",
+            Self::ApiKey => "tillstream api key",
+            Self::Account => "tillstream account",
             Self::Invitation => "tillstream invitation",
             Self::Request => "tillstream request",
         }
@@ -64,10 +76,10 @@ mod tests {
     fn a_secret_is_of_one_key_one_purpose_and_one_command() {
         let [one, other] = [1, 2].map(|seed| Derive::new(&SigningKey::from_bytes(&[seed; 32])));
         let [first, second] = [1, 2].map(Uuid::from_u128);
-        let secret = one.secret(Purpose::Invitation, first);
-        assert_eq!(one.clone().secret(Purpose::Invitation, first), secret);
-        assert_ne!(other.secret(Purpose::Invitation, first), secret);
-        assert_ne!(one.secret(Purpose::Request, first), secret);
-        assert_ne!(one.secret(Purpose::Invitation, second), secret);
+        let secret = one.secret(Purpose::ApiKey, first);
+        assert_eq!(one.clone().secret(Purpose::ApiKey, first), secret);
+        assert_ne!(other.secret(Purpose::ApiKey, first), secret);
+        assert_ne!(one.secret(Purpose::PinSalt, first), secret);
+        assert_ne!(one.secret(Purpose::ApiKey, second), secret);
     }
 }

@@ -26,6 +26,8 @@ use crate::Edge;
         (name = "catalogue", description = "Products and registers"),
         (name = "identity", description = "The merchant, its stores and registers, and who may do what"),
         (name = "commands", description = "Outcomes of commands"),
+        (name = "keys", description = "API keys"),
+        (name = "sessions", description = "Signing in and out"),
         (name = "events", description = "What happens, as it happens"),
     ),
     modifiers(&Bearer),

@@ -16,9 +16,14 @@ use crate::{
     derive::Derive,
     feed::Hub,
     front::Tls,
+    hashing::Hashing,
+    keys::Keys,
     limits::Limits,
+    lockout::Lockout,
+    marks::Marks,
     middleware::Observed,
     problem::Problem,
+    sessions::{Sessions, Signing},
 };
 
 /// Public halves of earlier keys of tokens.
@@ -35,6 +40,11 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     /// Makes secrets that a repeated request shows again.
     pub(crate) derive: Derive,
+    pub(crate) hashing: Hashing,
+    pub(crate) marks: Marks,
+    pub(crate) keys: Keys,
+    pub(crate) sessions: Sessions,
+    pub(crate) lockout: Lockout,
     pub(crate) commands: Commands,
     pub(crate) hub: Hub,
     pub(crate) http: HttpSettings,
@@ -60,8 +70,11 @@ impl Edge {
     /// # Errors
     /// When a setting is unusable.
     pub async fn open(process: &Process, config: &Config) -> anyhow::Result<Self> {
+        config.sessions.check()?;
         let key = read_key(config)?;
-        let keys = accepted(&key, &config.tokens.earlier_keys)?;
+        let derive = Derive::new(&key);
+        let hashing = Hashing::start(&config.passwords, &config.pins, derive.clone())?;
+        let taken = accepted(&key, &config.tokens.earlier_keys)?;
         let tls = Tls::open(&config.tls)?;
         anyhow::ensure!(
             tls.is_none() || config.process.listen.is_some(),
@@ -80,14 +93,26 @@ impl Edge {
         process.health.check_postgres(&pool, false);
         process.health.check_nats(&bus);
         process.metrics.watch_pool(&pool);
+        let bucket = bus.bucket();
+        let clock = process.clock.clone();
+        let marks = Marks::follow(bucket.clone(), process);
+        let lockout = Lockout::new(bucket.clone(), derive.clone(), clock.clone(), config.sign_in.clone());
+        let keys = Keys::new(bucket.clone(), clock.clone());
+        let signing = Signing { key, taken: taken.clone() };
+        let sessions = Sessions::new(bucket, signing, clock, process.ids.clone(), config.sessions.clone());
         let limits = Limits::new(&config.limits, &process.metrics, process.clock.now())?;
         let commands = Commands::open(&bus, process, &config.commands, limits.refused_commands()).await?;
         Ok(Self(Arc::new(Parts {
             process: process.clone(),
             clock: process.clock.clone(),
             pool,
-            derive: Derive::new(&key),
-            tokens: Tokens::new(keys, config.tokens.remember),
+            derive,
+            hashing,
+            tokens: Tokens::new(taken, config.tokens.remember),
+            marks,
+            keys,
+            sessions,
+            lockout,
             commands,
             hub: Hub::new(bus, process, config.events.max_streams),
             http: config.http.clone(),
@@ -111,10 +136,26 @@ impl Edge {
             tx.rollback().await?;
             Ok::<_, tillstream_store::Error>(found)
         };
-        match tokio::time::timeout(Duration::from_secs(5), read).await {
-            Ok(result) => result.map_err(Problem::from),
-            Err(_) => Err(Problem::database("it did not answer within 5 seconds")),
-        }
+        in_time(read).await
+    }
+
+    /// Looks up what is known before the merchant is, bounded in time. Row-level security shows no merchant's rows.
+    pub(crate) async fn look_up<T>(
+        &self,
+        query: impl AsyncFnOnce(&mut tillstream_store::PgConnection) -> Result<T, tillstream_store::Error>,
+    ) -> Result<T, Problem> {
+        let look_up = async {
+            let mut conn = self.0.pool.acquire().await.map_err(tillstream_store::Error::from)?;
+            query(&mut conn).await
+        };
+        in_time(look_up).await
+    }
+}
+
+async fn in_time<T>(reading: impl Future<Output = Result<T, tillstream_store::Error>>) -> Result<T, Problem> {
+    match tokio::time::timeout(Duration::from_secs(5), reading).await {
+        Ok(result) => result.map_err(Problem::from),
+        Err(_) => Err(Problem::database("it did not answer within 5 seconds")),
     }
 }
 

@@ -15,16 +15,23 @@ mod door;
 mod edge;
 mod feed;
 mod front;
+mod hashing;
+mod keys;
 mod limits;
+mod lockout;
+mod marks;
 mod middleware;
 mod page;
 mod parameters;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the routes that set passwords and PINs"))]
+mod passwords;
 mod prefer;
 mod problem;
 mod routes;
 mod security;
 mod seen;
 mod serve;
+mod sessions;
 mod waiting;
 
 pub use address::{ClientAddress, Network};

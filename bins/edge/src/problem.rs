@@ -6,9 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use tillstream_bus::PublishError;
+use tillstream_bus::{PublishError, bucket::BucketError};
 use tillstream_contract::Refusal;
-use tillstream_domain::Rejection;
+use tillstream_domain::{Rejection, id::MerchantId};
 use tillstream_runtime::health::describe;
 use tillstream_store::Fault;
 use tracing::{error, warn};
@@ -26,6 +26,12 @@ const VERSION_CONFLICT: &str = "version_conflict";
 pub(crate) enum Problem {
     /// The token is missing, malformed, forged or expired.
     Unauthorized(&'static str),
+    /// The e-mail address and the password, or the account and what proves that it is theirs, do not belong together.
+    WrongCredentials,
+    /// Too many attempts failed; seconds until the next may be made.
+    LockedOut(i64),
+    /// The address and the password fit at more than one merchant.
+    ChooseMerchant(Vec<Choice>),
     /// There is no such thing, or it is another merchant's.
     NotFound(&'static str),
     /// It does not exist yet, but may in a moment.
@@ -58,6 +64,12 @@ pub(crate) enum Problem {
     Database(String),
     /// Too many clients follow events.
     TooManyStreams,
+    /// Sessions can't be read or written now.
+    Sessions,
+    /// Too many passwords wait to be checked.
+    Busy,
+    /// What the request needs was not set up by who runs the system.
+    NotSetUp(&'static str),
     /// Too many requests in a short time: counted by what, and in how many seconds one is let through again.
     TooManyRequests(By, i64),
     /// As many commands of the merchant wait already as may.
@@ -82,6 +94,18 @@ pub(crate) struct ProblemDetails {
     /// The fields at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// Of `choose_merchant`: at which of these?
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    merchants: Vec<Choice>,
+}
+
+/// A merchant to choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Choice {
+    /// Its id.
+    pub(crate) id: MerchantId,
+    /// What it is called.
+    pub(crate) name: String,
 }
 
 /// A field at fault.
@@ -101,7 +125,8 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::ChooseMerchant(_) => StatusCode::CONFLICT,
             Self::NotFound(_) | Self::NotYet(_) => StatusCode::NOT_FOUND,
             Self::NoRoute(status) => *status,
             Self::BadKey(_) | Self::BadParameter(_) | Self::MalformedJson(_) => StatusCode::BAD_REQUEST,
@@ -112,8 +137,13 @@ impl Problem {
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => StatusCode::FORBIDDEN,
             Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotAccepted(_) | Self::Database(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
-            Self::TooManyRequests(..) | Self::TooManyCommands => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests(..) | Self::TooManyCommands | Self::LockedOut(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotAccepted(_)
+            | Self::Database(_)
+            | Self::TooManyStreams
+            | Self::Sessions
+            | Self::Busy
+            | Self::NotSetUp(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -121,6 +151,9 @@ impl Problem {
     fn code(&self) -> &str {
         match self {
             Self::Unauthorized(_) => "unauthorized",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::LockedOut(_) => "locked_out",
+            Self::ChooseMerchant(_) => "choose_merchant",
             Self::NotFound(_) => "not_found",
             Self::NotYet(_) => "not_yet",
             Self::NoRoute(status) if *status == StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
@@ -139,6 +172,9 @@ impl Problem {
             Self::NotAccepted(_) => "not_accepted",
             Self::Database(_) => "database_unavailable",
             Self::TooManyStreams => "too_many_streams",
+            Self::Sessions => "sessions_unavailable",
+            Self::Busy => "busy",
+            Self::NotSetUp(_) => "not_set_up",
             Self::TooManyRequests(..) | Self::TooManyCommands => "too_many_requests",
             Self::Internal => "internal",
         }
@@ -147,6 +183,9 @@ impl Problem {
     fn title(&self) -> &'static str {
         match self {
             Self::Unauthorized(_) => "The request is not authenticated",
+            Self::WrongCredentials => "That is not right",
+            Self::LockedOut(_) => "Too many attempts have failed",
+            Self::ChooseMerchant(_) => "There is more than one merchant to choose from",
             Self::NotFound(_) => "There is no such thing",
             Self::NotYet(_) => "It does not exist yet",
             Self::NoRoute(_) => "There is no such route",
@@ -166,6 +205,9 @@ impl Problem {
             Self::NotAccepted(_) => "The command cannot be accepted now",
             Self::Database(_) => "The database cannot be read now",
             Self::TooManyStreams => "Too many clients follow events",
+            Self::Sessions => "Sessions cannot be opened or ended now",
+            Self::Busy => "Too many sign in at once",
+            Self::NotSetUp(_) => "It is not set up",
             Self::TooManyRequests(..) | Self::TooManyCommands => "There are too many requests",
             Self::Internal => "Something went wrong here",
         }
@@ -174,6 +216,12 @@ impl Problem {
     fn detail(&self) -> String {
         match self {
             Self::Unauthorized(why) | Self::BadKey(why) => (*why).to_owned(),
+            Self::WrongCredentials => {
+                "these do not belong to an account that is in use; check both, or ask for an invitation to set a new password"
+                    .to_owned()
+            }
+            Self::LockedOut(seconds) => format!("wait {seconds} seconds before the next attempt"),
+            Self::ChooseMerchant(_) => "send the same with `merchant`: the id of one of these".to_owned(),
             Self::NotFound(what) => format!("there is no such {what}"),
             Self::NotYet(what) => format!("there is no {what} under this id yet; ask again in a moment"),
             Self::NoRoute(_) => "GET /docs shows what there is".to_owned(),
@@ -195,6 +243,9 @@ impl Problem {
             Self::NotAccepted(error) => format!("{error}; nothing was stored; send the same request again"),
             Self::Database(why) => format!("reading failed: {why}; sales are still accepted"),
             Self::TooManyStreams => "as many clients follow events as this edge allows; try again later".to_owned(),
+            Self::Sessions => "the broker does not answer; nothing else is known; try again in a moment".to_owned(),
+            Self::Busy => "as many passwords as may wait to be checked; try again in a moment".to_owned(),
+            Self::NotSetUp(what) => format!("who runs this system has not set up {what}"),
             Self::TooManyRequests(by, wait_s) => format!(
                 "too many requests of this {} in a short time; nothing was stored; send the same request again in {wait_s} s",
                 by.name()
@@ -230,12 +281,16 @@ impl IntoResponse for Problem {
             status: status.as_u16(),
             detail,
             errors,
+            merchants: match &self {
+                Self::ChooseMerchant(merchants) => merchants.clone(),
+                _ => Vec::new(),
+            },
         };
         let mut response = (status, Json(details)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
-            Self::TooManyRequests(_, wait_s) => {
+            Self::TooManyRequests(_, wait_s) | Self::LockedOut(wait_s) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
             }
             Self::NotYet(_) | Self::TooManyCommands => {
@@ -256,6 +311,13 @@ impl IntoResponse for Problem {
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection.into())
+    }
+}
+
+impl From<BucketError> for Problem {
+    fn from(failure: BucketError) -> Self {
+        warn!(error = describe(&failure), "sessions cannot be read or written; answering 503");
+        Self::Sessions
     }
 }
 

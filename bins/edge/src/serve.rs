@@ -32,7 +32,10 @@ use crate::{
     limits,
     middleware::observe,
     problem::Problem,
-    routes::{audit, commands, events, merchant, privacy, products, receipts, registers, sales, stock, stores, users},
+    routes::{
+        audit, commands, events, keys, merchant, privacy, products, receipts, registers, sales, sessions, stock,
+        stores, users,
+    },
 };
 
 /// What scripts in browsers may send.
@@ -135,6 +138,12 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(audit::export))
         .routes(routes!(commands::show))
         .routes(routes!(events::follow))
+        .routes(routes!(keys::make, keys::list))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(sessions::open, sessions::list))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(sessions::end))
+        .routes(routes!(sessions::end_all))
 }
 
 /// Everything that the edge serves to callers; health and metrics too, unless they have a listener of their own.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tillstream_bus::subject::Class;
 use tillstream_contract::{Command as _, Envelope, Outcome, Refusal, Stage, identity::Command};
 use tillstream_domain::{
+    Rejection,
     id::MerchantId,
     identity::{Directory, Need},
     time::Timestamp,
@@ -88,6 +89,10 @@ impl Worker for Identity {
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
         let envelope = &item.envelope;
+        if let Command::SignIn(sign_in) = &item.message {
+            let failed = || Outcome::Rejected(Rejection::WrongCredentials.into());
+            return if sign_in.ok { Outcome::Accepted(Vec::new()) } else { failed() };
+        }
         let rights = identity::rights_of(&state.held, envelope);
         if matches!(item.message, Command::OpenMerchant(_)) {
             // The one command that finds no merchant.

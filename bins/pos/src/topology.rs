@@ -40,7 +40,8 @@ pub(crate) struct Options {
     data: Data,
     #[command(flatten)]
     nats: Nats,
-    /// Sizes and times, in TOML: `replicas`, `commands_max_bytes`, `events_max_bytes`, `dead_max_bytes`, `ack_wait_ms`,
+    /// Sizes and times, in TOML: `replicas`, `commands_max_bytes`, `events_max_bytes`, `dead_max_bytes`,
+    /// `identity_max_bytes`, `ack_wait_ms`,
     /// `max_ack_pending`
     #[arg(long, value_name = "FILE")]
     limits: Option<PathBuf>,

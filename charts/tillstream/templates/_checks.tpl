@@ -16,7 +16,7 @@
 {{- if gt $copies (int .Values.nats.replicas) -}}
 {{- fail (printf "topology.replicas is %d, but nats.replicas is %d" $copies (int .Values.nats.replicas)) -}}
 {{- end -}}
-{{- $need := add (mul (int64 $topology.partitions) (add (int64 $topology.commandsMaxBytes) (int64 $topology.eventsMaxBytes))) (int64 $topology.deadMaxBytes) -}}
+{{- $need := add (mul (int64 $topology.partitions) (add (int64 $topology.commandsMaxBytes) (int64 $topology.eventsMaxBytes))) (int64 $topology.deadMaxBytes) (int64 $topology.identityMaxBytes) -}}
 {{- $have := include "tillstream.nats.maxFileStore" . | int64 -}}
 {{- if gt $need $have -}}
 {{- fail (printf "the topology may take %d bytes, but nine tenths of nats.storage.size (%s) are %d" $need .Values.nats.storage.size $have) -}}

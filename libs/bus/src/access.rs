@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
+    bucket,
     connect::inbox,
     subject::{Class, DEAD_STREAM, dead},
     topology::CONSUMERS,
@@ -49,10 +50,21 @@ pub fn permissions(role: &str, partitions: u16) -> Permissions {
     }
     if role == "edge" {
         subscribe.push("answer.*".to_owned());
+        publish.extend(remember());
+        subscribe.push(bucket::subjects("mark."));
     } else {
         publish.extend(["answer.*".to_owned(), dead(role)]);
     }
     Permissions { publish, publish_not, subscribe }
+}
+
+/// Reading and writing what edges remember together. Nobody may make a consumer there, see [`bucket`].
+fn remember() -> [String; 3] {
+    [
+        bucket::subjects(""),
+        format!("$JS.API.STREAM.INFO.{}", bucket::IDENTITY_STREAM),
+        format!("$JS.API.DIRECT.GET.{}.>", bucket::IDENTITY_STREAM),
+    ]
 }
 
 /// Reading events without being a worker: throw-away consumers of the edge's own.

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod answers;
+pub mod bucket;
 pub mod consume;
 pub mod dead;
 pub mod feed;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Bus,
+    Bus, bucket,
     subject::{Class, DEAD_STREAM, dead},
 };
 
@@ -27,6 +27,8 @@ pub struct Limits {
     pub events_max_bytes: i64,
     /// Bytes that dead letters may take; then workers wait.
     pub dead_max_bytes: i64,
+    /// Bytes that sessions, revocations and counts of failed sign-ins may take; then nobody can sign in.
+    pub identity_max_bytes: i64,
     /// How long a worker may be silent over a message before it is delivered again.
     pub ack_wait_ms: u64,
     /// Messages of a consumer that may be in hand.
@@ -40,6 +42,8 @@ impl Default for Limits {
             commands_max_bytes: 4 << 30,
             events_max_bytes: 8 << 30,
             dead_max_bytes: 1 << 30,
+            // A session takes about 500 bytes.
+            identity_max_bytes: 256 << 20,
             // A killed worker's messages come back after this; a living one says every third of it that it is at work.
             ack_wait_ms: 10_000,
             max_ack_pending: 2_000,
@@ -101,7 +105,8 @@ impl Topology {
             max_message_size: -1,
             ..stream::Config::default()
         };
-        let mut streams = vec![stream(DEAD_STREAM.to_owned(), dead("*"), limits.dead_max_bytes)];
+        let mut streams =
+            vec![stream(DEAD_STREAM.to_owned(), dead("*"), limits.dead_max_bytes), bucket::stream(limits)];
         let mut consumers = Vec::new();
         for partition in 0..partitions {
             for (class, max_bytes) in
@@ -141,7 +146,18 @@ impl Topology {
                 Err(error) if is_missing(&error) => None,
                 Err(error) => return Err(failed(format!("look at stream {}", config.name), error)),
             };
-            let fields = ["subjects", "retention", "max_bytes", "discard", "storage", "num_replicas", "max_age"];
+            let fields = [
+                "subjects",
+                "retention",
+                "max_bytes",
+                "discard",
+                "storage",
+                "num_replicas",
+                "max_age",
+                "max_msgs_per_subject",
+                "allow_direct",
+                "allow_msg_ttl",
+            ];
             changes.extend(difference(config.name.clone(), &fields, &json(config), actual.as_ref()));
         }
         for (stream, config) in &self.consumers {

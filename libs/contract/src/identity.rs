@@ -2,7 +2,9 @@
 //!
 //! Events name users by their ids alone, so that nothing about a person lasts in what is kept for ever.
 
+mod key;
 mod place;
+mod session;
 mod user;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,9 @@ use tillstream_domain::identity::{Need, Permission, Place};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use key::{NewKey, Revocation};
 pub use place::{MerchantChange, NewMerchant, NewRegister, NewStore, StoreChange};
+pub use session::{Method, SignIn};
 pub use user::{NewInvitation, NewPassword, NewUser, OneUser, Regrant, UserChange};
 
 use crate::envelope::messages;
@@ -42,6 +46,12 @@ messages! {
         DeactivateUser(OneUser) = "identity.deactivate_user.v1",
         /// Forget who a user is.
         EraseUser(OneUser) = "identity.erase_user.v1",
+        /// Make an API key.
+        MakeKey(NewKey) = "identity.make_key.v1",
+        /// Revoke an API key.
+        RevokeKey(Revocation) = "identity.revoke_key.v1",
+        /// Somebody has signed in, or wanted to.
+        SignIn(SignIn) = "identity.sign_in.v1",
     }
 }
 
@@ -56,6 +66,8 @@ messages! {
         RegisterChanged(Changed) = "identity.register_changed.v1",
         /// A user was added or changed.
         UserChanged(Changed) = "identity.user_changed.v1",
+        /// An API key was made or revoked.
+        KeyChanged(Changed) = "identity.key_changed.v1",
     }
 }
 
@@ -67,7 +79,8 @@ impl Event {
             Self::MerchantChanged(changed)
             | Self::StoreChanged(changed)
             | Self::RegisterChanged(changed)
-            | Self::UserChanged(changed) => changed,
+            | Self::UserChanged(changed)
+            | Self::KeyChanged(changed) => changed,
         }
     }
 }
@@ -96,6 +109,9 @@ impl crate::Command for Command {
             | Self::InviteUser(_)
             | Self::DeactivateUser(_) => Need::new(Permission::ManageUsers, Place::Anywhere),
             Self::SetPassword(new) => Need::new(Permission::ManageOwn, Place::Own(new.user)),
+            // Whether the key is for stores that are theirs to manage is for the worker to decide.
+            Self::MakeKey(_) | Self::RevokeKey(_) => Need::new(Permission::ManageKeys, Place::Anywhere),
+            Self::SignIn(sign_in) => Need::new(Permission::ManageOwn, Place::Own(sign_in.user)),
         }
     }
 }

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tillstream_domain::{
-    id::{MerchantId, RegisterId, SessionId},
+    id::{MerchantId, RegisterId, SessionId, UserId},
     identity::{Actor, Grant},
 };
 
@@ -53,6 +53,23 @@ impl Access {
     pub fn operator(merchant: MerchantId, iat: i64) -> Self {
         Self { sub: Actor::Operator, merchant, iat, sid: None, till: None, grants: Vec::new() }
     }
+}
+
+/// Which session may go on: what a refresh token says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refresh {
+    /// Whose session.
+    pub sub: UserId,
+    /// At which merchant.
+    pub merchant: MerchantId,
+    /// The session.
+    pub sid: SessionId,
+    /// Counts the refresh tokens of the session from 1; only the last is good.
+    pub generation: u32,
+}
+
+impl Claims for Refresh {
+    const AUDIENCE: &'static str = "tillstream-refresh";
 }
 
 /// A token's claims and those that every token has.

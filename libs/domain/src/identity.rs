@@ -6,6 +6,7 @@
 mod actor;
 mod code;
 mod directory;
+mod key;
 mod permission;
 mod place;
 mod rights;
@@ -15,6 +16,7 @@ mod user;
 pub use actor::Actor;
 pub use code::OneTimeCode;
 pub use directory::{Directory, Kept};
+pub use key::{ApiKey, KeyName, MAX_KEY_STORES};
 pub use permission::{Permission, Permissions};
 pub use place::{Merchant, PlaceName, Register, RegisterCode, Store};
 pub use rights::{Need, Place, Reach, Rights};

@@ -1,7 +1,7 @@
 //! Why a command is refused.
 
 use crate::{
-    id::{MerchantId, ProductId, RegisterId, StoreId, UserId},
+    id::{KeyId, MerchantId, ProductId, RegisterId, StoreId, UserId},
     identity::{Need, Permission, Place},
     money::{Amount, Currency, Overflow},
     stock::Reason,
@@ -145,6 +145,32 @@ pub enum Rejection {
     /// The grants are beyond what who asks may give or take.
     #[error("these grants, or those that the user has, are not yours to give or take; an owner may")]
     BeyondOwnRights,
+    /// The merchant has no such API key.
+    #[error("there is no API key {0}")]
+    UnknownKey(KeyId),
+    /// An API key is for a store that the merchant has not.
+    #[error("there is no store {0}")]
+    UnknownKeyStore(StoreId),
+    /// An API key that may nothing.
+    #[error("an API key needs a scope")]
+    NoScope,
+    /// An API key for no store, or for too many.
+    #[error("there are {count} stores, 1 to {max} are allowed; leave them out for a key that is good in all")]
+    KeyStores {
+        /// Stores found.
+        count: usize,
+        /// Stores allowed.
+        max: usize,
+    },
+    /// Something that no API key may.
+    #[error("{0} is for people; an API key cannot have it")]
+    ScopeNotForKeys(Permission),
+    /// An API key that would never be good.
+    #[error("the key would have expired already")]
+    ExpiryPast,
+    /// Somebody who wanted to sign in did not show that they are who they say.
+    #[error("the sign-in failed")]
+    WrongCredentials,
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
@@ -160,7 +186,7 @@ impl Rejection {
             Self::TooManyPayments { .. } => "too_many_payments",
             Self::QuantityOutOfRange { .. } => "quantity_out_of_range",
             Self::PriceNegative { .. } => "price_negative",
-            Self::UnknownStore(_) | Self::UnknownGrantStore(_) => "unknown_store",
+            Self::UnknownStore(_) | Self::UnknownGrantStore(_) | Self::UnknownKeyStore(_) => "unknown_store",
             Self::UnknownRegister(_) => "unknown_register",
             Self::UnknownProduct { .. } => "unknown_product",
             Self::CurrencyMismatch { .. } => "currency_mismatch",
@@ -171,6 +197,12 @@ impl Rejection {
             Self::CashNotNeeded => "cash_not_needed",
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
+            Self::UnknownKey(_) => "unknown_key",
+            Self::NoScope => "no_scope",
+            Self::KeyStores { .. } => "key_stores",
+            Self::ScopeNotForKeys(_) => "scope_not_for_keys",
+            Self::ExpiryPast => "expiry_past",
+            Self::WrongCredentials => "wrong_credentials",
             Self::UnknownUser(_) => "unknown_user",
             Self::EmailTaken => "email_taken",
             Self::LastOwner => "last_owner",
@@ -205,11 +237,16 @@ impl Rejection {
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
             Self::TooManyGrants { .. } | Self::BeyondOwnRights | Self::UnknownGrantStore(_) => "/grants".to_owned(),
+            Self::NoScope | Self::ScopeNotForKeys(_) => "/scopes".to_owned(),
+            Self::KeyStores { .. } | Self::UnknownKeyStore(_) => "/stores".to_owned(),
+            Self::ExpiryPast => "/expires_at".to_owned(),
             Self::CodeInvalid | Self::RegisterCodeTaken => "/code".to_owned(),
             Self::StoreNameTaken => "/name".to_owned(),
             Self::AmountOverflow
             | Self::Forbidden(_)
             | Self::UnknownUser(_)
+            | Self::UnknownKey(_)
+            | Self::WrongCredentials
             | Self::LastOwner
             | Self::UserEnded(_)
             | Self::UserErased(_)

@@ -1,6 +1,7 @@
 //! Requests, as a till sends them, and what comes back.
 
 use axum::{
+    Router,
     body::Body,
     http::{HeaderMap, Request, StatusCode},
 };
@@ -144,8 +145,17 @@ impl Call<'_> {
     /// # Panics
     /// When the request is malformed.
     pub async fn send(self) -> Answer {
+        let router = self.shop.router();
+        self.send_to(router).await
+    }
+
+    /// Sends it to another edge and reads the answer to its end.
+    ///
+    /// # Panics
+    /// When the request is malformed.
+    pub async fn send_to(self, router: Router) -> Answer {
         let request = self.request.body(Body::from(self.body)).expect("the test's request is well-formed");
-        let response = self.shop.router().oneshot(request).await.expect("the router answers every request");
+        let response = router.oneshot(request).await.expect("the router answers every request");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("the body comes whole").to_bytes();
         let text = String::from_utf8(bytes.to_vec()).expect("answers are UTF-8");

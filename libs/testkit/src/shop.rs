@@ -11,7 +11,7 @@ use tillstream_bus::{
     Bus, access,
     topology::{CONSUMERS, Limits, Topology},
 };
-use tillstream_contract::token::{self, Access};
+use tillstream_contract::token::{self, Access, Claims};
 use tillstream_edge::Edge;
 use tillstream_identity_worker::Identity;
 use tillstream_receipts_worker::Receipts;
@@ -172,11 +172,24 @@ impl Shop {
         self.tracings.push(process.tracing);
     }
 
+    /// The routes of one more edge of the same system, as behind a load balancer.
+    pub async fn another_edge(&self) -> Router {
+        let process = process(&self.clock, &self.ids, Stop::default());
+        let edge = open_edge(&process, &self.folder, &self.database, &self.server, &self.options).await;
+        tillstream_edge::router(&edge)
+    }
+
     /// A token for a caller of `merchant`, good for an hour.
     #[must_use]
     pub fn token(&self, merchant: Fixture) -> String {
-        let expires = self.clock.now().micros() / 1_000_000 + 3_600;
-        token::sign(&Access::operator(merchant.merchant(), expires - 3_600), expires, &token_key())
+        let now = self.clock.now().micros() / 1_000_000;
+        self.sign(&Access::operator(merchant.merchant(), now), now + 3_600)
+    }
+
+    /// A token that says `claims`, until `expires`, signed as the edge signs.
+    #[must_use]
+    pub fn sign<T: Claims>(&self, claims: &T, expires: i64) -> String {
+        token::sign(claims, expires, &token_key())
     }
 
     /// A connection to the broker as `role`, with that role's rights.

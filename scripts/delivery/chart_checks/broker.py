@@ -12,7 +12,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from . import programs, tools
+from . import programs, tools, topology
 from .rendering import component, merged
 
 PARTITIONS = 2
@@ -96,7 +96,7 @@ def check(helm):
     if not (pos and program):
         print("NOT RUN: the Job's topology on a real nats-server (it needs pos built, and scripts/services)")
         return
-    values = merged(VALUES, {"workers": {"settings": {"database": {"max_connections": 4}}}})
+    values = merged(VALUES, {"workers": {"settings": {"database": {"max_connections": 7}}}, "postgresql": {"maxConnections": 300}})
     release = helm.template("a broker", [], values)
     with tempfile.TemporaryDirectory() as temp:
         folder = Path(temp)
@@ -111,7 +111,7 @@ def check(helm):
             if "agrees" not in run(pos, arguments).splitlines()[0]:
                 yield "the Job's topology is not in place after it has run"
             triggers = [trigger["metadata"] for scaled in release.of("ScaledObject") for trigger in scaled["spec"]["triggers"]]
-            if len(triggers) != 4 * PARTITIONS:
+            if len(triggers) != len(topology.consumers(PARTITIONS)):
                 yield f"there are {len(triggers)} triggers"
             for trigger in triggers:
                 if (found := lag(monitor, trigger)) != 0:

@@ -94,8 +94,9 @@ VARIATIONS = {
                          "tolerations": [{"key": "tills", "operator": "Exists"}]}
                   for part in ("edge", "workers", "nats", "postgresql")},
     "all settings": {"edge": {"preStopSeconds": 40, "gracePeriodSeconds": 90, "settings": {
-        "database": {"max_connections": 6, "acquire_timeout_ms": 500}, "tokens": {"remember": 100},
-        "http": {"max_body_bytes": 131072, "wait_default_ms": 1, "wait_max_ms": 2, "cors_origins": ["https://till.example"]},
+        "database": {"max_connections": 6, "acquire_timeout_ms": 500}, "tokens": {"remember": 100, "earlier_keys": ["ab" * 32]}, "limits": {"address_per_s": 50, "address_burst": 100},
+        "http": {"max_body_bytes": 131072, "wait_default_ms": 1, "wait_max_ms": 2, "cors_origins": ["https://till.example"],
+                 "trusted_proxies": 1, "max_connections_per_address": 64},
         "commands": {"queue": 1, "batch": 1, "gather_ms": 1, "stall_ms": 1}, "events": {"max_streams": 1}}},
         "workers": {"settings": {"worker": {"deliveries_until_alone": 1, "attempts_until_dead": 1,
                                             "pull": {"batch": 1, "gather_ms": 1, "expires_ms": 100}}},

@@ -4,12 +4,14 @@ pub(crate) mod audit;
 mod changes;
 pub(crate) mod commands;
 pub(crate) mod events;
+pub(crate) mod keys;
 pub(crate) mod merchant;
 pub(crate) mod privacy;
 pub(crate) mod products;
 pub(crate) mod receipts;
 pub(crate) mod registers;
 pub(crate) mod sales;
+pub(crate) mod sessions;
 pub(crate) mod stock;
 pub(crate) mod stores;
 pub(crate) mod users;
@@ -55,6 +57,12 @@ fn accepted(id: Uuid) -> Response {
 fn created<T: Serialize>(location: &str, body: &T) -> Response {
     let location = HeaderValue::from_str(location).expect("a path with a UUID is plain ASCII");
     (StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response()
+}
+
+/// With the request that nothing on the way keeps it: it holds a secret.
+fn private(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// A stored document, byte for byte.

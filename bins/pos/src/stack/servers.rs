@@ -55,7 +55,7 @@ impl Servers {
         let limits = &options.limits;
         let per_partition = limits.commands_max_bytes + limits.events_max_bytes;
         // The sum of what is declared: NATS sets it aside and refuses streams beyond it.
-        let store = i64::from(options.partitions) * per_partition + limits.dead_max_bytes;
+        let store = i64::from(options.partitions) * per_partition + limits.dead_max_bytes + limits.identity_max_bytes;
         let nats = Server::new(
             &programs,
             Settings {

@@ -268,7 +268,8 @@ fn refused(shop: &Shop, sought: &mut Sought) -> String {
         let mut part = Part::start(shop, role, None);
         fs::write(&settings, before).unwrap();
         part.until("something that is needed does not answer; it is tried again for ever");
-        assert_eq!(part.stop(), Some(0));
+        // It may not have come so far as to listen to signals.
+        part.stop();
         logs += &part.text();
     }
     sought.add("wrong password", "wr0ng-pa55w0rd-0f-a-test");

@@ -26,6 +26,7 @@ replicas = {{ include "tillstream.copies" . }}
 commands_max_bytes = {{ int64 .Values.topology.commandsMaxBytes }}
 events_max_bytes = {{ int64 .Values.topology.eventsMaxBytes }}
 dead_max_bytes = {{ int64 .Values.topology.deadMaxBytes }}
+identity_max_bytes = {{ int64 .Values.topology.identityMaxBytes }}
 ack_wait_ms = {{ int64 .Values.topology.ackWaitMs }}
 max_ack_pending = {{ int64 .Values.topology.maxAckPending }}
 {{- end -}}

@@ -48,6 +48,10 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<identity::Event, identity::Changed>("identity.store_changed.v1"),
         body::<identity::Event, identity::Changed>("identity.register_changed.v1"),
         body::<identity::Event, identity::Changed>("identity.user_changed.v1"),
+        body::<identity::Command, identity::NewKey>("identity.make_key.v1"),
+        body::<identity::Command, identity::Revocation>("identity.revoke_key.v1"),
+        body::<identity::Event, identity::Changed>("identity.key_changed.v1"),
+        body::<identity::Command, identity::SignIn>("identity.sign_in.v1"),
         frame::<Envelope>("envelope", |_, bytes| {
             rmp_serde::to_vec_named(&rmp_serde::from_slice::<Envelope>(bytes).unwrap()).unwrap()
         }),

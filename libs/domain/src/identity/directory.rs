@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Email, Grant, Merchant, Register, Store, User};
+use super::{ApiKey, Email, Grant, Merchant, Register, Store, User};
 use crate::{
     Rejection,
-    id::{MerchantId, RegisterId, StoreId, UserId},
+    id::{KeyId, MerchantId, RegisterId, StoreId, UserId},
 };
 
 /// Things by their ids, and which of them have changed.
@@ -61,6 +61,10 @@ pub struct Directory {
     pub stores: Kept<StoreId, Store>,
     /// The registers that a batch names, by id or by code.
     pub registers: Kept<RegisterId, Register>,
+    /// The API keys that a batch names.
+    pub keys: Kept<KeyId, ApiKey>,
+    /// Of the stores for which a batch makes keys, those that there are.
+    pub key_stores: BTreeSet<StoreId>,
 }
 
 impl Directory {
@@ -70,6 +74,26 @@ impl Directory {
     /// [`Rejection::UnknownUser`].
     pub fn user(&self, id: UserId) -> Result<&User, Rejection> {
         self.users.get(id).ok_or(Rejection::UnknownUser(id))
+    }
+
+    /// An API key.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownKey`].
+    pub fn key(&self, id: KeyId) -> Result<&ApiKey, Rejection> {
+        self.keys.get(id).ok_or(Rejection::UnknownKey(id))
+    }
+
+    /// Adds an API key.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownKeyStore`] when it is for a store that there is not.
+    pub fn add_key(&mut self, key: ApiKey) -> Result<(), Rejection> {
+        if let Some(unknown) = key.stores.iter().flatten().find(|store| !self.key_stores.contains(store)) {
+            return Err(Rejection::UnknownKeyStore(*unknown));
+        }
+        self.keys.put(key.id, key);
+        Ok(())
     }
 
     /// Adds or changes a user.

@@ -86,6 +86,27 @@ impl Permission {
     }
 }
 
+impl Permission {
+    /// Whether an API key may have it: never what says who may what, nor what shows people.
+    #[must_use]
+    pub const fn is_for_keys(self) -> bool {
+        matches!(
+            self,
+            Self::ReadCatalogue
+                | Self::Sell
+                | Self::ReadSales
+                | Self::ReadStock
+                | Self::AdjustStock
+                | Self::ReadEvents
+                | Self::Void
+                | Self::ReturnUnlinked
+                | Self::DiscountBig
+                | Self::OverridePrice
+                | Self::ReadAudit
+        )
+    }
+}
+
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 use tillstream_domain::{
-    id::{MerchantId, StoreId, UserId},
+    id::{KeyId, MerchantId, StoreId, UserId},
     identity::{Directory, Email, Grant, Invitation, Kept, PersonName, Role, SecretHash, User},
     time::Timestamp,
 };
@@ -28,6 +28,10 @@ pub struct Wanted {
     pub store_names: BTreeSet<(MerchantId, String)>,
     /// Registers by their stores and codes.
     pub register_codes: BTreeSet<(MerchantId, StoreId, String)>,
+    /// API keys by their ids.
+    pub keys: BTreeSet<(MerchantId, KeyId)>,
+    /// Stores for which keys are made.
+    pub key_stores: BTreeSet<(MerchantId, StoreId)>,
 }
 
 /// The directory of each merchant that exists, with what is wanted of it and the active owners of all its stores, locked in
@@ -48,10 +52,14 @@ pub async fn directories(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTr
     let mut users = users(conn, wanted).await?;
     let mut stores = places::stores(conn, wanted).await?;
     let mut registers = places::registers(conn, wanted).await?;
+    let mut keys = super::keys::found(conn, &wanted.keys).await?;
+    let mut key_stores = super::keys::stores_found(conn, &wanted.key_stores).await?;
     for (id, directory) in &mut directories {
         directory.users = Kept::found(users.remove(id).unwrap_or_default());
         directory.stores = Kept::found(stores.remove(id).unwrap_or_default());
         directory.registers = Kept::found(registers.remove(id).unwrap_or_default());
+        directory.keys = Kept::found(keys.remove(id).unwrap_or_default());
+        directory.key_stores = key_stores.remove(id).unwrap_or_default();
     }
     Ok(directories)
 }
@@ -150,6 +158,9 @@ pub async fn save(
     directories: &BTreeMap<MerchantId, Directory>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    let keys: Vec<_> =
+        directories.iter().flat_map(|(merchant, of)| of.keys.changed().map(|key| (*merchant, key))).collect();
+    super::keys::save(conn, &keys).await?;
     let mut changed: Vec<(MerchantId, &User)> =
         directories.iter().flat_map(|(merchant, of)| of.users.changed().map(|user| (*merchant, user))).collect();
     places::save(conn, directories).await?;

@@ -46,6 +46,44 @@ async fn on_the_bus_a_role_may_publish_only_its_own_subjects() {
 }
 
 #[tokio::test]
+async fn on_the_bus_only_edges_remember_together_and_none_has_it_delivered_elsewhere() {
+    let shop = Shop::open_idle().await;
+    let edge = shop.bus_as("edge").await.bucket();
+    edge.put("mark.session.x", "1".into(), None).await.unwrap();
+    assert_eq!(edge.list("mark.").await.unwrap(), [("mark.session.x".to_owned(), "1".into())]);
+    assert_eq!(shop.bus.bucket().get("mark.session.x").await.unwrap().value, Some("1".into()), "the operator may look");
+    let others = ["sales", "stock", "receipts", "identity"];
+    let refused = futures_util::future::join_all(others.map(|role| async {
+        let bucket = shop.bus_as(role).await.bucket();
+        let written = bucket.put("mark.session.y", "1".into(), None).await;
+        let read = bucket.get("mark.session.x").await;
+        written.is_err() && read.is_err()
+    }));
+    let consumer = may_publish(&shop, "edge", "$JS.API.CONSUMER.CREATE.KV_IDENTITY.x");
+    let (refused, consumer) = tokio::join!(refused, consumer);
+    assert_eq!((refused, consumer), (vec![true; 4], false));
+}
+
+#[tokio::test]
+async fn of_two_who_change_what_edges_remember_one_comes_first() {
+    let shop = Shop::open_idle().await;
+    let bucket = shop.bus_as("edge").await.bucket();
+    let none = bucket.get("session.a").await.unwrap();
+    assert_eq!((none.value.clone(), none.revision), (None, 0));
+    let first = bucket.swap("session.a", &none, "1".into(), None).await.unwrap();
+    assert!(first.is_some());
+    assert_eq!(bucket.swap("session.a", &none, "2".into(), None).await.unwrap(), None, "somebody came first");
+    let seen = bucket.get("session.a").await.unwrap();
+    bucket.delete("session.a").await.unwrap();
+    assert_eq!(bucket.swap("session.a", &seen, "3".into(), None).await.unwrap(), None, "it was deleted meanwhile");
+    let deleted = bucket.get("session.a").await.unwrap();
+    assert_eq!(deleted.value, None);
+    assert_eq!(bucket.list("session.").await.unwrap(), []);
+    assert!(bucket.swap("session.a", &deleted, "4".into(), None).await.unwrap().is_some());
+    assert_eq!(bucket.list("session.").await.unwrap(), [("session.a".to_owned(), "4".into())]);
+}
+
+#[tokio::test]
 async fn on_the_bus_a_role_may_look_only_at_its_own_streams() {
     let shop = Shop::open_idle().await;
     let call = shop.selling(shop.ids.next(), &shop.basket(&[("tea", "1")])).header("prefer", "respond-async");

@@ -20,7 +20,7 @@ async fn sell_tea(shop: &Shop, merchant: Fixture, key: Uuid) -> Answer {
         "payments": [{"method": "cash", "tendered": 10_000}],
     });
     let post = shop.anonymous("POST", "/v1/sales").header("authorization", &format!("Bearer {}", shop.token(merchant)));
-    post.header("idempotency-key", &key.to_string()).json(&sale).send().await
+    post.header("idempotency-key", &key.to_string()).header("prefer", "wait=30").json(&sale).send().await
 }
 
 /// The value of the first line of the edge's metrics that begins so.
@@ -95,7 +95,7 @@ async fn without_proxies_nobody_can_pass_for_another() {
 
 #[tokio::test]
 async fn a_neighbour_that_floods_leaves_room_for_others() {
-    let shop = limited("[commands]\nqueue = 8\n").await;
+    let shop = limited("[commands]\nqueue = 8\nstall_ms = 60000\n").await;
     // Nothing moves on.
     shop.halt_nats();
     let mut flood: FuturesUnordered<_> = (0..20).map(|_| sell_tea(&shop, NEXT_DOOR, shop.ids.next())).collect();
@@ -115,7 +115,7 @@ async fn a_neighbour_that_floods_leaves_room_for_others() {
 
 #[tokio::test]
 async fn who_hangs_up_gets_no_more_places() {
-    let shop = limited("[commands]\nqueue = 8\n").await;
+    let shop = limited("[commands]\nqueue = 8\nstall_ms = 60000\n").await;
     shop.halt_nats();
     let sell = async |merchant| sell_tea(&shop, merchant, shop.ids.next()).await;
     for _ in 0..4 {

@@ -34,6 +34,10 @@ async fn applying_again_changes_nothing_and_drift_is_shown() {
     changed.apply(&shop.bus).await.unwrap();
     assert_eq!(changed.plan(&shop.bus).await.unwrap(), []);
 
+    let smaller = Topology::declare(1, &Limits { identity_max_bytes: 64 << 20, ..Limits::default() });
+    let plan = smaller.plan(&shop.bus).await.unwrap();
+    assert!(plan.iter().any(|change| change.what == "KV_IDENTITY" && change.fields[0].0 == "max_bytes"), "{plan:?}");
+
     // More partitions are new streams.
     let plan = Topology::declare(2, &Limits::default()).plan(&shop.bus).await.unwrap();
     assert!(plan.iter().any(|change| change.what == "EVENTS_1" && change.fields.is_empty()), "{plan:?}");

@@ -24,7 +24,7 @@ pub(crate) fn want(wanted: &mut Wanted, merchant: MerchantId, command: &Command)
         wanted.users.insert((merchant, user));
     };
     match command {
-        Command::OpenMerchant(_) | Command::ChangeMerchant(_) => {}
+        Command::OpenMerchant(_) | Command::ChangeMerchant(_) | Command::SignIn(_) => {}
         Command::AddStore(new) => {
             wanted.store_names.insert((merchant, new.name.to_string()));
         }
@@ -47,6 +47,12 @@ pub(crate) fn want(wanted: &mut Wanted, merchant: MerchantId, command: &Command)
         Command::SetGrants(regrant) => {
             user(wanted, regrant.user);
             grants(wanted, &regrant.grants);
+        }
+        Command::MakeKey(new) => {
+            wanted.key_stores.extend(new.stores.iter().flatten().map(|store| (merchant, *store)));
+        }
+        Command::RevokeKey(revocation) => {
+            wanted.keys.insert((merchant, revocation.key));
         }
         Command::InviteUser(new) => user(wanted, new.user),
         Command::SetPassword(new) => user(wanted, new.user),
@@ -87,6 +93,19 @@ pub(crate) fn decide(
             directory.put_register(new.register(envelope.id))?;
             return Ok(Event::RegisterChanged(Changed { id: envelope.id, version: 1 }));
         }
+        Command::MakeKey(new) => {
+            let made_by: Actor = envelope.actor.parse().map_err(|_| Rejection::Forbidden(command.need()))?;
+            let key = ApiKey::make(rights, new.key(envelope.id, made_by, envelope.at), now)?;
+            directory.add_key(key.clone())?;
+            return Ok(key_changed(&key));
+        }
+        Command::RevokeKey(Revocation { key }) => {
+            let key = directory.key(*key)?.clone().revoke(rights, now)?;
+            let event = key_changed(&key);
+            directory.keys.put(key.id, key);
+            return Ok(event);
+        }
+        Command::SignIn(_) => return Err(Rejection::WrongCredentials),
         Command::AddUser(new) => User::add(rights, new.user(envelope.id))?,
         Command::ChangeUser(change) => {
             let (name, email) = (change.name.clone(), change.email.clone());
@@ -119,6 +138,10 @@ pub(crate) fn decide(
     let changed = Changed { id: user.id.uuid(), version: user.version };
     directory.put_user(user)?;
     Ok(Event::UserChanged(changed))
+}
+
+fn key_changed(key: &ApiKey) -> Event {
+    Event::KeyChanged(Changed { id: key.id.uuid(), version: key.version })
 }
 
 fn open_merchant(directory: &mut Directory, id: MerchantId, new: &NewMerchant) -> Result<Event, Rejection> {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tillstream_bus::subject::Class;
 use tillstream_contract::{Command as _, Envelope, Outcome, Refusal, Stage, identity::Command};
 use tillstream_domain::{
+    Rejection,
     id::MerchantId,
     identity::{Directory, Need},
     time::Timestamp,

@@ -64,9 +64,9 @@ pub(crate) struct Invite {
     /// The merchant
     #[arg(long, value_name = "ID")]
     merchant: MerchantId,
-    /// The user
+    /// The user, an owner or another
     #[arg(long, value_name = "ID")]
-    user: UserId,
+    owner: UserId,
 }
 
 pub(crate) async fn command(command: Command) -> anyhow::Result<()> {
@@ -74,7 +74,7 @@ pub(crate) async fn command(command: Command) -> anyhow::Result<()> {
         Command::Create(options) => create(&options).await,
         Command::Invite(options) => {
             let bus = options.place.connect().await?;
-            invite(&bus, &options.place, options.merchant, options.user).await
+            invite(&bus, &options.place, options.merchant, options.owner).await
         }
     }
 }

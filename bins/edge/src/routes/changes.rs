@@ -11,6 +11,7 @@ use tillstream_contract::{
     Message, Stage,
     identity::{Changed, Command, Event},
 };
+use tillstream_domain::id::UserId;
 use tracing::error;
 use utoipa::IntoResponses;
 use uuid::Uuid;
@@ -22,6 +23,7 @@ use crate::{
     caller::Caller,
     commands::{NewCommand, Submitted},
     derive::Purpose,
+    marks::Mark,
     prefer::Prefer,
     problem::{Problem, ProblemDetails},
     seen::tag,
@@ -110,6 +112,25 @@ impl Request {
             Some(changed) => shown(StatusCode::OK, changed.version, &changed),
             None => accepted(self.id),
         })
+    }
+
+    /// The same, of what a user is: once it is done, their tokens are taken no longer, and refreshed ones say what they are.
+    /// While it is not known to be done, nothing ends, for the worker may find that the caller may not do this.
+    pub(crate) async fn change_rights(&self, user: UserId, command: Command) -> Result<Response, Problem> {
+        let response = self.change(command).await?;
+        if response.status() == StatusCode::OK {
+            self.edge.0.marks.put(Mark::User(self.caller.merchant(), user)).await?;
+        }
+        Ok(response)
+    }
+
+    /// The same, of a user who may nothing any more: their sessions end too.
+    pub(crate) async fn end(&self, user: UserId, command: Command) -> Result<Response, Problem> {
+        let response = self.change(command).await?;
+        if response.status() == StatusCode::OK {
+            self.edge.0.sessions.end_all(&self.edge.0.marks, (self.caller.merchant(), user)).await?;
+        }
+        Ok(response)
     }
 
     /// Has the command decided, and answers 201 with what was added and its place under `path`.

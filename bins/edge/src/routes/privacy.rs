@@ -147,5 +147,5 @@ pub(crate) async fn export(State(edge): State<Edge>, caller: Caller, Id(id): Id<
     ),
 )]
 pub(crate) async fn erase(request: Request, Id(id): Id<UserId>) -> Result<Response, Problem> {
-    request.change(Command::EraseUser(OneUser { user: id })).await
+    request.end(id, Command::EraseUser(OneUser { user: id })).await
 }

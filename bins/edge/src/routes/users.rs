@@ -276,7 +276,7 @@ pub(crate) async fn regrant(
     Strict(given): Strict<Grants>,
 ) -> Result<Response, Problem> {
     let grants = grants(&given.grants);
-    request.change(Command::SetGrants(Regrant { user: id, version, grants })).await
+    request.change_rights(id, Command::SetGrants(Regrant { user: id, version, grants })).await
 }
 
 /// Lets a user do nothing any more, for good. The last owner of all stores cannot be deactivated.
@@ -297,7 +297,7 @@ pub(crate) async fn regrant(
     ),
 )]
 pub(crate) async fn deactivate(request: Request, Id(id): Id<UserId>) -> Result<Response, Problem> {
-    request.change(Command::DeactivateUser(OneUser { user: id })).await
+    request.end(id, Command::DeactivateUser(OneUser { user: id })).await
 }
 
 /// Gives a one-time code with which the user sets their first password, or another in place of one that they have forgotten.

@@ -43,7 +43,7 @@ fn an_owner_comes_in_by_a_code_and_nobody_has_a_password_from_the_start() {
 
     let again = create(merchant, &[]);
     assert!(!again.status.success() && said(&again).contains("email_taken"), "{}", said(&again));
-    let invited = shop.run(&["owner", "invite", "--merchant", merchant, "--user", user]);
+    let invited = shop.run(&["owner", "invite", "--merchant", merchant, "--owner", user]);
     assert!(invited.status.success() && !text.contains(after(&said(&invited), "person:\n  ")), "{}", said(&invited));
     assert!(!running.log().contains("Kim"), "no log names a person");
     assert_eq!(running.stop().code(), Some(0));

@@ -184,7 +184,7 @@ async fn a_merchant_is_never_without_an_owner() {
     add(&shop, &owner, &kim(&json!([{"role": "owner"}]))).await;
     assert_eq!(ask(&shop, &owner, "POST", &path("/deactivation"), None, &Value::Null).await.status, StatusCode::OK);
     let late = refused(&shop, &owner, "POST", "/v1/stores", None, &json!({"name": "Mine"})).await;
-    assert_eq!(late, "forbidden", "from then on they may nothing, whatever their token says");
+    assert_eq!(late, "unauthorized", "from then on they may nothing, whatever their token says");
 }
 
 #[tokio::test]

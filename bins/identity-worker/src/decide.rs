@@ -7,7 +7,7 @@ use tillstream_contract::{
 use tillstream_domain::{
     Rejection,
     id::{MerchantId, UserId},
-    identity::{ApiKey, Directory, Grant, Rights, Store, User},
+    identity::{Actor, ApiKey, Directory, Grant, Rights, Store, User},
     time::Timestamp,
 };
 use tillstream_store::identity::Wanted;
@@ -58,13 +58,6 @@ pub(crate) fn want(wanted: &mut Wanted, merchant: MerchantId, command: &Command)
         Command::SetPassword(new) => user(wanted, new.user),
         Command::DeactivateUser(one) | Command::EraseUser(one) => user(wanted, one.user),
         Command::SetPin(new) => user(wanted, new.user),
-        Command::SignIn(_) => {}
-        Command::MakeKey(new) => {
-            wanted.key_stores.extend(new.stores.iter().flatten().map(|store| (merchant, *store)));
-        }
-        Command::RevokeKey(revocation) => {
-            wanted.keys.insert((merchant, revocation.key));
-        }
         Command::InviteTill(NewEnrolment { register, .. })
         | Command::EnrolTill(NewTill { register, .. })
         | Command::RevokeTill(OneTill { register, .. }) => {
@@ -121,15 +114,6 @@ pub(crate) fn decide(
         }
         Command::DeactivateUser(one) => directory.user(one.user)?.deactivate(rights, now)?,
         Command::EraseUser(one) => directory.user(one.user)?.erase(now)?,
-        Command::SignIn(_) => return Err(Rejection::WrongCredentials),
-        Command::MakeKey(new) => {
-            let made_by = envelope.actor.parse().map_err(|_| Rejection::Forbidden(command.need()))?;
-            return put_key(directory, ApiKey::make(rights, new.key(envelope.id, made_by, envelope.at), now)?, true);
-        }
-        Command::RevokeKey(Revocation { key }) => {
-            let revoked = directory.key(*key)?.clone().revoke(rights, now)?;
-            return put_key(directory, revoked, false);
-        }
         Command::SetPin(new) => return tills::set_pin(directory, rights, envelope, new),
         Command::InviteTill(new) => return tills::invite(directory, envelope, new),
         Command::EnrolTill(new) => return tills::enrol(directory, envelope, new),
@@ -164,15 +148,4 @@ fn put_store(directory: &mut Directory, store: Store) -> Result<Event, Rejection
     let changed = Changed { id: store.id.uuid(), version: store.version };
     directory.put_store(store)?;
     Ok(Event::StoreChanged(changed))
-}
-
-/// Adds a new key, or puts one back that has changed.
-fn put_key(directory: &mut Directory, key: ApiKey, new: bool) -> Result<Event, Rejection> {
-    let changed = Changed { id: key.id.uuid(), version: key.version };
-    if new {
-        directory.add_key(key)?;
-    } else {
-        directory.keys.put(key.id, key);
-    }
-    Ok(Event::KeyChanged(changed))
 }

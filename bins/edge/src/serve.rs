@@ -153,6 +153,7 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(sessions::end))
         .routes(routes!(sessions::end_all))
         .routes(routes!(passwords::set))
+        .routes(routes!(passwords::redeem))
 }
 
 /// Everything that the edge serves to callers; health and metrics too, unless they have a listener of their own.

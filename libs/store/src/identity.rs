@@ -8,7 +8,7 @@ mod places;
 mod rights;
 pub mod tills;
 
-pub use accounts::{Account, Active, accounts, active, merchant_name, password};
+pub use accounts::{Account, Active, accounts, active, invited, merchant_name, password};
 pub use directory::{Wanted, directories, save};
 pub use keys::{KeyFound, KeyShown, key_of, keys};
 pub use rights::{Held, Who, judge, parties, rights, rights_of};

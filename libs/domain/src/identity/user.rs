@@ -108,8 +108,9 @@ pub const INVITATION_CHARS: usize = 20;
 pub struct Invitation {
     /// SHA-256 of the one-time code.
     pub code_hash: [u8; 32],
-    /// From when on it is good for nothing.
-    pub until: Timestamp,
+    /// From when on it is good for nothing; none once it was used. It stays known then, so that a repeated request finds
+    /// whose it was.
+    pub until: Option<Timestamp>,
 }
 
 /// A user.
@@ -187,10 +188,10 @@ impl User {
     pub fn invite(&self, rights: &Rights, code_hash: [u8; 32], at: Timestamp) -> Result<Self, Rejection> {
         let user = self.touched(rights)?;
         let until = Timestamp::from_micros(at.micros().saturating_add(INVITATION_MICROS)).unwrap_or(at);
-        Ok(Self { invitation: Some(Invitation { code_hash, until }), ..user })
+        Ok(Self { invitation: Some(Invitation { code_hash, until: Some(until) }), ..user })
     }
 
-    /// The user with another password, and without an invitation: a code is good for once. The user asks for that
+    /// The user with another password, and with no invitation that is good: a code is good for once. The user asks for that
     /// themself; with a code, if they do not know the present password, and then at a time `at` when it still is good.
     ///
     /// # Errors
@@ -202,11 +203,14 @@ impl User {
         at: Timestamp,
     ) -> Result<Self, Rejection> {
         self.check_active()?;
-        let good = |given| self.invitation.is_some_and(|known| known.code_hash == given && at < known.until);
+        let good = |given| {
+            self.invitation.is_some_and(|known| known.code_hash == given && known.until.is_some_and(|until| at < until))
+        };
         if code_hash.is_some_and(|given| !good(given)) {
             return Err(Rejection::CodeInvalid);
         }
-        Ok(Self { password: Some(password), invitation: None, version: self.version + 1, ..self.clone() })
+        let invitation = self.invitation.map(|known| Invitation { until: None, ..known });
+        Ok(Self { password: Some(password), invitation, version: self.version + 1, ..self.clone() })
     }
 
     /// The user, who may nothing any more from `now` on.
@@ -385,11 +389,12 @@ mod tests {
         assert_eq!(kim.set_password(hash(), Some([8; 32]), at(1)), Err(Rejection::CodeInvalid));
         assert_eq!(kim.set_password(hash(), Some([7; 32]), at(day)), Err(Rejection::CodeInvalid));
         let set = kim.set_password(hash(), Some([7; 32]), at(day - 1)).unwrap();
-        assert_eq!((set.password.clone(), set.invitation), (Some(hash()), None));
+        let used = Some(Invitation { code_hash: [7; 32], until: None });
+        assert_eq!((set.password.clone(), set.invitation), (Some(hash()), used));
         assert_eq!(set.set_password(hash(), Some([7; 32]), at(1)), Err(Rejection::CodeInvalid));
         let again = kim.invite(&Rights::operator(), [9; 32], at(1)).unwrap();
         assert_eq!(again.set_password(hash(), Some([7; 32]), at(2)), Err(Rejection::CodeInvalid), "it was replaced");
-        assert_eq!(kim.set_password(hash(), None, at(1)).unwrap().invitation, None, "and without a code it goes too");
+        assert_eq!(kim.set_password(hash(), None, at(1)).unwrap().invitation, used, "and without a code it goes too");
     }
 
     #[test]

@@ -4,9 +4,10 @@ use sqlx::PgConnection;
 use tillstream_domain::{
     id::{MerchantId, StoreId, UserId},
     identity::{Email, Grant, Role, SecretHash},
+    time::Timestamp,
 };
 
-use crate::Error;
+use crate::{Error, read};
 
 /// Somebody who signs in by a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,25 @@ pub async fn accounts(conn: &mut PgConnection, email: &Email) -> Result<Vec<Acco
             })
         })
         .collect()
+}
+
+/// Whose one-time code for a password has this hash, and until when it is good, if it was not used. It stays known until the
+/// next is made.
+///
+/// # Errors
+/// When the statement fails or a row can't be read.
+pub async fn invited(
+    conn: &mut PgConnection,
+    code_hash: [u8; 32],
+) -> Result<Option<((MerchantId, UserId), Option<Timestamp>)>, Error> {
+    let row = sqlx::query!(
+        r#"select merchant_id as "merchant!", user_id as "user!", code_until as until from identity.user_of($1)"#,
+        &code_hash[..]
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| Ok(((MerchantId::new(row.merchant), UserId::new(row.user)), row.until.map(read).transpose()?)))
+        .transpose()
 }
 
 /// A user as the edge may see them, who has not ended.

@@ -102,14 +102,14 @@ async fn users(
     for row in rows {
         let code_hash = row.code_hash.map(<[u8; 32]>::try_from).transpose();
         let code_hash = code_hash.map_err(|_| Error::stored("user", &"the hash of a code has not 32 bytes"))?;
-        let invitation = code_hash.zip(row.code_until.map(read).transpose()?);
+        let until = row.code_until.map(read).transpose()?;
         let user = User {
             id: UserId::new(row.user_id),
             name: row.name.map(|name| PersonName::try_new(&name)).transpose().map_err(unreadable)?,
             email: row.email.map(Email::try_from).transpose().map_err(unreadable)?,
             password: row.password.map(SecretHash::try_from).transpose().map_err(unreadable)?,
             pin: row.pin.map(SecretHash::try_from).transpose().map_err(unreadable)?,
-            invitation: invitation.map(|(code_hash, until)| Invitation { code_hash, until }),
+            invitation: code_hash.map(|code_hash| Invitation { code_hash, until }),
             grants: Vec::new(),
             version: u32::try_from(row.version).map_err(|error| Error::stored("user", &error))?,
             ended_at: row.ended_at.map(read).transpose()?,
@@ -185,7 +185,7 @@ async fn save_users(conn: &mut PgConnection, changed: &[(MerchantId, &User)]) ->
     let ended: Vec<_> = changed.iter().map(|(_, user)| user.ended_at.map(stored)).collect();
     let invitations = || changed.iter().map(|(_, user)| user.invitation);
     let codes: Vec<_> = invitations().map(|invitation| invitation.map(|known| known.code_hash.to_vec())).collect();
-    let until: Vec<_> = invitations().map(|invitation| invitation.map(|known| stored(known.until))).collect();
+    let until: Vec<_> = invitations().map(|invitation| invitation.and_then(|known| known.until).map(stored)).collect();
     sqlx::query!(
         "insert into identity.users as u (merchant_id, user_id, name, email, password, pin, version, ended_at, code_hash,
            code_until)

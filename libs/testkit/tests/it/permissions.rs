@@ -106,6 +106,9 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
             let body = json!({"current": "not a password of anybody", "password": "nor is this, of course"});
             (operation.path.replace("{id}", &user.to_string()), Some(body))
         }
+        "redeem_invitation" => {
+            (operation.path.clone(), Some(json!({"code": "none", "password": "a phrase that is long enough"})))
+        }
         "refresh_session" => (operation.path.clone(), Some(json!({"refresh_token": "none"}))),
         "sign_user_out" => path(operation.path.replace("{id}", &user.to_string())),
         "make_key" => {

@@ -1,6 +1,6 @@
 """Loaded by schemathesis: gives requests ids of things that there are, and looks for leaks in answers.
 
-FUZZ_KNOWN names a JSON file: {"role", "pools", "markers", "examples", "statuses"}: requests that shall succeed, by operation,
+FUZZ_KNOWN names a JSON file: {"role", "kept", "pools", "markers", "examples", "statuses"}: requests that shall succeed, by operation,
 and a file into which is written, for each operation, how often it was answered with which status.
 """
 
@@ -70,12 +70,17 @@ def before_call(context, case, kwargs):
         if example["body"] is not None:
             case.body = example["body"]
         return
-    # Of a seed all operations have the same first key, which would be another request's.
-    for name, value in (case.headers or {}).items():
+    # Of a seed all operations have the same first key, which would be another request's. In other phases a header that a hook
+    # has changed makes schemathesis forget which one it meant to leave out.
+    for name, value in (case.headers or {}).items() if phase == "examples" else ():
         if name.lower() == "idempotency-key" and fuzz_system.UUID.fullmatch(str(value)):
             case.headers[name] = str(uuid.uuid5(uuid.UUID(value), f"{KNOWN['role']} {case.operation.label}"))
     # What one of a sequence of requests made, the next one asks for: that id is not to be replaced.
     ours = phase in ("examples", "stateful")
+    # Schemathesis takes ids from answers too: who asks must not be revoked or erased meanwhile.
+    for name, value in (case.path_parameters or {}).items():
+        if value in KNOWN["kept"]:
+            case.path_parameters[name] = str(uuid.uuid5(uuid.UUID(value), "another"))
     for place in ("path_parameters", "query") if phase != "stateful" else ():
         given = getattr(case, place) or {}
         for name in given:

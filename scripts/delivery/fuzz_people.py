@@ -67,7 +67,7 @@ class People:
         first = {"If-Match": '"1"'}
 
         def of(thing, body=None, **more):
-            return {"path": {"id": thing}, "headers": more.get("headers", {}), "body": body}
+            return {"path": {"id": thing}, "headers": dict(more.get("headers", {})), "body": body}
 
         def body(value):
             return {"path": {}, "headers": {}, "body": value}

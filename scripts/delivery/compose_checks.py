@@ -257,6 +257,7 @@ NETWORK_SEEDS = [
 SECRET_SEEDS = [
     (FILE, r"POSTGRES_PASSWORD_FILE: .*", "POSTGRES_PASSWORD: tillstream", "is given POSTGRES_PASSWORD"),
     (FILE, r"^ *TILLSTREAM__TOKENS__KEY_FILE: .*\n", "", "edge is not told where its secret is"),
+    (FILE, r"^ *TILLSTREAM__PINS__PEPPER_FILE: .*\n", "", "edge is not told where its secret is"),
     (FILE, r"TILLSTREAM__TOKENS__KEY_FILE: .*", "TILLSTREAM__PINS__PEPPER: salt", "is given TILLSTREAM__PINS__PEPPER"),
     (FILE, r"tillstream_edge@postgres", "tillstream_edge:edge@postgres", "is given a password in"),
     (FILE, r"secrets-edge:/etc/tillstream/secrets:ro", "secrets:/etc/tillstream/secrets:ro", "edge sees every secret"),

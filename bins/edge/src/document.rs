@@ -4,7 +4,8 @@ use axum::Router;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        self, ContentBuilder, Ref, ResponseBuilder,
+        self, ContentBuilder, Ref, RefOr, ResponseBuilder,
+        path::Parameter,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -70,8 +71,19 @@ fn add_common_answers(document: &mut openapi::OpenApi) {
                 answers.push(("401", "The caller is not authenticated"));
                 answers.push(("403", "The caller may not do this, there"));
             }
+            let parameters = operation.parameters.as_deref().unwrap_or_default();
+            if !parameters.is_empty() || operation.request_body.is_some() {
+                answers.push(("400", "The request cannot be read"));
+            }
+            let is_key = |of: &RefOr<Parameter>| matches!(of, RefOr::T(of) if of.name == "Idempotency-Key");
+            if parameters.iter().any(is_key) {
+                answers.push(("422", "It is refused, or its key belongs to another request"));
+            }
             if operation.request_body.is_some() {
                 answers.push(("408", "The body came too slowly; send the same request again"));
+                answers.push(("413", "The body is too large"));
+                answers.push(("415", "The body is not declared as JSON"));
+                answers.push(("422", "The body is not of the right shape"));
             }
             for (status, description) in answers {
                 let problem = Ref::from_schema_name("ProblemDetails");

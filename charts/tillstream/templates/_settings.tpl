@@ -43,6 +43,7 @@
 {{- $_ := set $own.tracing "trust_clients" $root.Values.tracing.trustClients -}}
 {{- end -}}
 {{- $_ := set $own "tokens" (dict "key_file" "/etc/tillstream/secrets/tokens.ed25519") -}}
+{{- $_ := set $own "pins" (dict "pepper_file" "/etc/tillstream/secrets/pins.pepper") -}}
 {{- $_ := set $own.database "url" (include "tillstream.postgresql.url" (list $root "tillstream_edge" "read")) -}}
 {{- /* What a route brings stands between the clients and the edge; Google's balancer appends its own address too. */ -}}
 {{- $proxies := ternary 0 (ternary 2 1 $root.Values.route.gke.enabled) (eq $root.Values.route.type "none") -}}

@@ -307,6 +307,12 @@ def an_edge_without_its_key(documents):
 
 
 @mistake("told_of_secrets", PLAIN)
+def an_edge_without_the_pepper(documents):
+    settings = one(documents, "ConfigMap", "edge")["data"]
+    settings["settings.toml"] = settings["settings.toml"].replace("pepper_file", "salt_file")
+
+
+@mistake("told_of_secrets", PLAIN)
 def a_key_that_is_not_mounted(documents):
     given(documents, "receipts-worker").pop()
 

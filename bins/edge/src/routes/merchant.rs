@@ -23,7 +23,7 @@ use crate::{
 
 /// The merchant.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Merchant {
+pub(crate) struct MerchantDetails {
     /// Its id.
     id: MerchantId,
     /// Its name, as receipts show it.
@@ -52,7 +52,7 @@ pub(crate) struct MerchantToChange {
     tag = "identity",
     extensions(("x-permission" = json!("catalogue.read")), ("x-place" = json!("anywhere"))),
     responses(
-        (status = 200, description = "The merchant", body = Merchant, headers(("ETag" = String))),
+        (status = 200, description = "The merchant", body = MerchantDetails, headers(("ETag" = String))),
         (status = 404, description = "There is no such merchant", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
     ),
@@ -62,7 +62,7 @@ pub(crate) async fn show(State(edge): State<Edge>, caller: Caller) -> Result<Res
     let merchant = caller.merchant();
     let found = edge.read(merchant, async |conn| people::merchant(conn, merchant).await).await?;
     let identity::Merchant { id, name, currency, rules, version } = found.ok_or(Problem::NotFound("merchant"))?;
-    Ok(shown(StatusCode::OK, version, &Merchant { id, name, currency, rules, version }))
+    Ok(shown(StatusCode::OK, version, &MerchantDetails { id, name, currency, rules, version }))
 }
 
 /// Gives the merchant another name. Receipts that were issued keep the old one.

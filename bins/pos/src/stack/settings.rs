@@ -12,7 +12,10 @@ use tillstream_servers::{free_listener, port_or_free};
 use toml::{Table, Value};
 
 use super::{Role, Stack, StackOptions};
-use crate::{folder::write_private, secrets::earlier_files};
+use crate::{
+    folder::write_private,
+    secrets::{PEPPER, earlier_files},
+};
 
 /// Where the edge listens if nobody says otherwise.
 const EDGE_PORT: u16 = 8080;
@@ -97,6 +100,8 @@ impl Stack {
         if role == Role::Edge {
             settings.insert("listen".to_owned(), self.ports.edge.to_string().into());
             settings.insert("tokens".to_owned(), self.signing("tokens")?);
+            let pepper = text(&self.folder.secrets().join(PEPPER));
+            settings.insert("pins".to_owned(), table([("pepper_file", pepper)]).into());
             // All tills of one machine have one address, and as many may be tried out as there may be connections.
             let http =
                 table([("max_connections", CONNECTIONS.into()), ("max_connections_per_address", CONNECTIONS.into())]);

@@ -10,7 +10,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tillstream_domain::time::Timestamp;
 use tillstream_pos::demo::Owner;
 use tillstream_servers::free_port;
@@ -206,13 +206,28 @@ const CARD: &str = "4111111111111111";
 
 /// Asks the edge as a client would, and returns the answer's status.
 fn ask(url: &str, headers: &[String], body: Option<&str>) -> u16 {
+    answer(url, headers, body).0
+}
+
+/// The status, and the text of the answer.
+fn answer(url: &str, headers: &[String], body: Option<&str>) -> (u16, String) {
     let mut curl = Command::new("curl");
-    curl.args(["-sS", "-o", "/dev/null", "-w", "%{http_code}"]);
+    curl.args(["-sS", "-w", "\n%{http_code}"]);
     curl.args(headers.iter().flat_map(|header| ["-H", header]));
     if let Some(body) = body {
         curl.args(["-H", "content-type: application/json", "-d", body]);
     }
-    String::from_utf8(curl.arg(url).output().unwrap().stdout).unwrap().parse().unwrap_or(0)
+    let said = String::from_utf8(curl.arg(url).output().unwrap().stdout).unwrap();
+    let (text, status) = said.rsplit_once('\n').unwrap();
+    (status.parse().unwrap_or(0), text.to_owned())
+}
+
+fn bearer(token: &str) -> String {
+    format!("authorization: Bearer {token}")
+}
+
+fn key(n: u8) -> String {
+    format!("idempotency-key: 0d0d0d0d-0000-8000-8000-0000000000{n:02}")
 }
 
 /// Sells, and tries what is refused, with text that must not be in a log. Adds what it used to what is sought.
@@ -229,12 +244,10 @@ fn trade(shop: &Shop, running: &Running<'_>, sought: &mut Sought) {
     }
     sought.add("e-mail", E_MAIL).add("card", CARD).add("card", "4111 1111 1111 1111");
 
-    let bearer = |token: &str| format!("authorization: Bearer {token}");
     let sales = format!("{}/v1/sales", up.url);
     let basket = Owner::Cafe.basket(2);
     let noted = |note: &str| format!("{{\"note\":\"{note}\",{}", basket.strip_prefix('{').unwrap());
     let refused = |status: u16| (400..500).contains(&status);
-    let key = |n: u8| format!("idempotency-key: 0d0d0d0d-0000-8000-8000-0000000000{n:02}");
     assert_eq!(ask(&sales, &[bearer(&good), key(1)], Some(&noted(E_MAIL))), 201);
     assert!(refused(ask(&sales, &[bearer(&good), key(1)], Some(&basket))), "another sale under its key");
     for (n, note) in [(2, CARD), (3, "4111 1111 1111 1111")] {
@@ -253,6 +266,63 @@ fn trade(shop: &Shop, running: &Running<'_>, sought: &mut Sought) {
     publish(shop, running, format!("{E_MAIL} {CARD} {good}").into_bytes());
     let letters = || said(&shop.run(&["deadletters", "list"]));
     running.until("the message is set aside", || !letters().contains("no dead letters"));
+}
+
+/// Who signs in, and by what; none of it is for a log.
+const NAME: &str = "Augusta Byron-King";
+const PASSWORD: &str = "correct staple ~ 47 horses";
+
+/// Somebody comes in by a one-time code, sets a password, signs in, goes on and makes an API key, which is used; and
+/// tries all of it with what is not good. Adds what they used to what is sought.
+fn sign_in(shop: &Shop, running: &Running<'_>, sought: &mut Sought) {
+    let url = running.known().url;
+    let post = |path: &str, headers: &[String], body: &Value| {
+        let (status, text) = answer(&format!("{url}{path}"), headers, Some(&body.to_string()));
+        (status, serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}")))
+    };
+    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_else(|| panic!("{value}")).to_owned();
+    let merchant = Owner::Cafe.merchant().to_string();
+    let created = shop.run(&["owner", "create", "--merchant", &merchant, "--name", NAME, "--email", E_MAIL]);
+    let created = said(&created);
+    let code = created.split_once("person:\n  ").unwrap_or_else(|| panic!("{created}")).1.lines().next().unwrap();
+    let other = "another st4ple ~ 48 horses";
+    for (what, secret) in [("name", NAME), ("password", PASSWORD), ("password", other), ("code", code)] {
+        sought.add(what, secret);
+    }
+    sought.add("code", &code.replace('-', ""));
+
+    let chosen = json!({"code": code, "password": PASSWORD});
+    assert_eq!(post("/v1/passwords", &[key(11)], &json!({"code": code, "password": E_MAIL})).0, 422);
+    assert_eq!(post("/v1/passwords", &[key(12)], &chosen).0, 200);
+    assert_eq!(post("/v1/passwords", &[key(13)], &json!({"code": code, "password": other})).0, 422, "it is used");
+    assert_eq!(post("/v1/sessions", &[], &json!({"email": E_MAIL, "password": other})).0, 401);
+    assert_eq!(post("/v1/sessions", &[], &json!({"email": E_MAIL, "password": PASSWORD, "pin": code})).0, 422);
+    let (status, first) = post("/v1/sessions", &[], &json!({"email": E_MAIL, "password": PASSWORD}));
+    assert_eq!(status, 201, "{}", first["detail"]);
+    let refresh = json!({"refresh_token": text(&first, "refresh_token")});
+    let (status, second) = post("/v1/sessions/refresh", &[key(14)], &refresh);
+    assert_eq!(status, 200, "{}", second["detail"]);
+    for token in
+        [&first, &second].into_iter().flat_map(|tokens| ["access_token", "refresh_token"].map(|t| text(tokens, t)))
+    {
+        sought.add("token of a session", &token).add("token of a session", token.rsplit_once('.').unwrap().1);
+    }
+
+    let access = bearer(&text(&second, "access_token"));
+    let wanted = json!({"name": NAME, "scopes": ["sales.read"]});
+    let (status, made) = post("/v1/keys", &[access.clone(), key(15)], &wanted);
+    assert_eq!(status, 201, "{}", made["detail"]);
+    let made = text(&made, "key");
+    let (id, secret) = made.rsplit_once('_').unwrap();
+    sought.add("API key", &made).add("API key", secret);
+    let sales = format!("{url}/v1/sales");
+    assert_eq!(ask(&sales, &[bearer(&made)], None), 200);
+    let wrong = secret.chars().rev().collect::<String>();
+    sought.add("wrong API key", &wrong);
+    assert_eq!(ask(&sales, &[bearer(&format!("{id}_{wrong}"))], None), 401);
+    // A refresh token that comes twice was stolen by one of the two, and ends the session.
+    assert_eq!(post("/v1/sessions/refresh", &[key(16)], &refresh).0, 401);
+    running.until("the session has ended", || ask(&sales, &[access.clone()], None) == 401);
 }
 
 /// Parts with a wrong password, which are refused and say so.
@@ -282,6 +352,7 @@ fn no_log_tells_a_secret_a_token_or_a_person() {
     let running = shop.up_with(&["--log", "debug"]);
     let mut sought = Sought::secrets(&shop);
     trade(&shop, &running, &mut sought);
+    sign_in(&shop, &running, &mut sought);
     let mut log = live(&shop, &running) + &refused(&shop, &mut sought);
     let (printed, parts) = (running.log(), running.known().pids);
     assert_eq!(running.stop().code(), Some(0));

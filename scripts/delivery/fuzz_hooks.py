@@ -1,13 +1,14 @@
 """Loaded by schemathesis: gives requests ids of things that there are, and looks for leaks in answers.
 
-FUZZ_KNOWN names a JSON file: {"pools", "markers", "statuses"}, the last a file into which is written, for each operation,
-how often it was answered with which status.
+FUZZ_KNOWN names a JSON file: {"role", "pools", "markers", "examples", "statuses"}: requests that shall succeed, by operation,
+and a file into which is written, for each operation, how often it was answered with which status.
 """
 
 import atexit
 import json
 import os
 import urllib.parse
+import uuid
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -44,9 +45,35 @@ def replaced(value, kind, ours):
 
 
 @schemathesis.hook
+def before_load_schema(context, raw_schema):
+    """Requests that shall succeed are examples, as if the document had them."""
+    for label, example in KNOWN["examples"].items():
+        method, path = label.split()
+        operation = raw_schema["paths"][path][method.lower()]
+        for parameter in operation.get("parameters", []):
+            given = {**example["path"], **example["headers"]}
+            if parameter["name"] in given:
+                parameter["example"] = given[parameter["name"]]
+        if example["body"] is not None:
+            operation["requestBody"]["content"]["application/json"]["example"] = example["body"]
+
+
+@schemathesis.hook
 def before_call(context, case, kwargs):
     path = case.operation.path
     phase = case.meta.phase.name.value if case.meta else None
+    example = KNOWN["examples"].get(case.operation.label) if phase == "examples" else None
+    if example:
+        # As a whole: of parts that are examples schemathesis makes requests whose other parts are not.
+        case.path_parameters = dict(example["path"])
+        case.headers = {**(case.headers or {}), **example["headers"]}
+        if example["body"] is not None:
+            case.body = example["body"]
+        return
+    # Of a seed all operations have the same first key, which would be another request's.
+    for name, value in (case.headers or {}).items():
+        if name.lower() == "idempotency-key" and fuzz_system.UUID.fullmatch(str(value)):
+            case.headers[name] = str(uuid.uuid5(uuid.UUID(value), f"{KNOWN['role']} {case.operation.label}"))
     # What one of a sequence of requests made, the next one asks for: that id is not to be replaced.
     ours = phase in ("examples", "stateful")
     for place in ("path_parameters", "query") if phase != "stateful" else ():

@@ -18,11 +18,13 @@ from pathlib import Path
 
 from chart_checks import tools
 from checking import ROOT, Missing
+from fuzz_people import People
 
 START_SECONDS = 120
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # The demo merchants of bins/pos/src/demo.rs.
 OWN = "cafe0000-0000-8000-8000-000000000001"
+STORE = "cafe0000-0000-8000-8001-000000000001"
 NEIGHBOUR = "d00d0000-0000-8000-8000-000000000001"
 # What stands before the 32 bytes of an Ed25519 key (RFC 8410).
 PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
@@ -50,6 +52,7 @@ class System:
                                             cwd=ROOT, stdout=log, stderr=log)
         try:
             self.wait()
+            self.people = People(self)
             self.document = json.loads(self.ask("GET", "/openapi.json")[2])
             for merchant in (OWN, NEIGHBOUR):
                 for _ in range(SALES):
@@ -98,6 +101,7 @@ class System:
     def staff(self, role):
         """A token of a user of ours who has this role in all stores."""
         user = str(uuid.uuid5(uuid.NAMESPACE_URL, role))
+        self.people.kept.add(user)
         self.sql(f"insert into identity.users (merchant_id, user_id, name, version) values ('{OWN}', '{user}', 'Kim', 1);"
                  f"insert into identity.grants (merchant_id, user_id, source_id, line, role) values "
                  f"('{OWN}', '{user}', '{user}', 0, '{role}')")
@@ -136,11 +140,11 @@ class System:
         neighbour's, but for the ids in its pools: those may come back in an answer to who sent them.
         """
         ours, theirs = Harvest(self, self.up["token"]), Harvest(self, self.token(NEIGHBOUR))
-        pools = {kind: [sorted(ours.ids.get(kind, [])), sorted(theirs.ids.get(kind, []))[:1]] for kind in ours.ids | theirs.ids}
+        pools = {kind: [sorted(ours.ids.get(kind, set()) - self.people.kept), sorted(theirs.ids.get(kind, []))[:1]] for kind in ours.ids | theirs.ids}
         sent = {found for _, neighbours in pools.values() for found in neighbours}
         markers = {text: f"the neighbour's {where}" for text, where in theirs.texts.items()
                    if len(text) >= MARKER_AT_LEAST and text not in ours.texts and text not in sent}
-        markers |= self.secrets() | {token: "a bearer token" for token in tokens if token}
+        markers |= self.secrets() | self.people.secrets | {token: "a bearer token" for token in tokens if token}
         return pools, markers | {"$argon2": "a hash of a password"}
 
 

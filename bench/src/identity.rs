@@ -15,7 +15,11 @@ use anyhow::{Context, ensure};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tillstream_pos::load::{Client, Pace, Post, Report, Shop, Target, Until};
+use tillstream_pos::load::{
+    Pace, Report, Shop, Target, Until,
+    client::{Client, Post},
+};
+use tillstream_runtime::Ids;
 use tokio::{task::JoinSet, time::Instant};
 use uuid::Uuid;
 
@@ -35,7 +39,7 @@ const ACCOUNTS: usize = 20;
 /// Sales per second while they do.
 const SALES: f64 = 300.0;
 /// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What `bench identity` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -175,8 +179,7 @@ async fn rate(target: &Target, path: &'static str) -> anyhow::Result<f64> {
 
 /// Adds people with passwords, and returns what they sign in with.
 async fn accounts(operator: &Target, open: &Target) -> anyhow::Result<Vec<Bytes>> {
-    let (mut known, mut stranger) =
-        (Client::new(operator.clone(), PATIENCE), Client::new(open.clone(), PATIENCE));
+    let (mut known, mut stranger) = (Client::new(operator.clone(), PATIENCE), Client::new(open.clone(), PATIENCE));
     let mut accounts = Vec::new();
     for number in 0..ACCOUNTS {
         let email = format!("person-{number}@example.com");
@@ -217,5 +220,5 @@ async fn sign_in_until(target: Target, account: Bytes, over: Arc<AtomicBool>) ->
 
 /// A new key for a request.
 fn key() -> Uuid {
-    tillstream_runtime::Ids::random().next()
+    Ids::random().next()
 }

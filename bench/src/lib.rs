@@ -17,6 +17,7 @@ use tokio::signal::{
 mod compare;
 mod conventional;
 mod facts;
+mod identity;
 mod memory;
 mod outage;
 mod systems;
@@ -39,6 +40,8 @@ enum Command {
     Outage(outage::Options),
     /// Tillstream's memory at rest, under load and after it
     Memory(memory::Options),
+    /// What it costs to know who calls, and what a flood of sign-ins does to those who sell
+    Identity(identity::Options),
     /// How long each part takes to start, and what it costs to watch it
     Watched(watched::Options),
     /// The conventional server
@@ -71,6 +74,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Run(options) => compare::run(options).await,
             Command::Outage(options) => outage::run(options).await,
             Command::Memory(options) => memory::run(options).await,
+            Command::Identity(options) => identity::run(options).await,
             Command::Watched(options) => watched::run(options).await,
             Command::Conventional(options) => conventional::serve(options).await,
         }

@@ -8,6 +8,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use crate::caller::Caller;
+
 /// What a secret is for: no two purposes ever give the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -61,6 +63,13 @@ impl Derive {
         self.of(purpose, id.as_bytes())
     }
 
+    /// 32 bytes that are shown once, for the command `id` of this caller: whoever else sends the same id, of this merchant or
+    /// another, has something else derived, and so sends another command.
+    pub(crate) fn shown(&self, purpose: Purpose, caller: &Caller, id: Uuid) -> [u8; 32] {
+        let whose = format!("{} {} {id}", caller.merchant(), caller.actor());
+        self.of(purpose, whose.as_bytes())
+    }
+
     /// 32 bytes for `what`.
     pub(crate) fn of(&self, purpose: Purpose, what: &[u8]) -> [u8; 32] {
         let mut mac = self.0.clone();
@@ -73,6 +82,8 @@ impl Derive {
 
 #[cfg(test)]
 mod tests {
+    use tillstream_domain::id::{MerchantId, UserId};
+
     use super::*;
 
     #[test]
@@ -84,5 +95,17 @@ mod tests {
         assert_ne!(other.secret(Purpose::ApiKey, first), secret);
         assert_ne!(one.secret(Purpose::PinSalt, first), secret);
         assert_ne!(one.secret(Purpose::ApiKey, second), secret);
+    }
+
+    #[test]
+    fn what_is_shown_to_one_is_shown_to_nobody_else() {
+        let derive = Derive::new(&SigningKey::from_bytes(&[1; 32]));
+        let id = Uuid::from_u128(1);
+        let [kim, lou] = [2, 3].map(|user| UserId::new(Uuid::from_u128(user)));
+        let [here, there] = [4, 5].map(|merchant| MerchantId::new(Uuid::from_u128(merchant)));
+        let shown = |merchant, user| derive.shown(Purpose::Invitation, &Caller::of_user(merchant, user, None, 0), id);
+        assert_eq!(shown(here, kim), shown(here, kim));
+        assert_ne!(shown(here, kim), shown(here, lou));
+        assert_ne!(shown(here, kim), shown(there, kim));
     }
 }

@@ -55,7 +55,9 @@ pub(crate) enum Kind {
 /// Makes and checks hashes.
 #[derive(Debug)]
 pub(crate) struct Hashing {
-    threads: Threads,
+    passwords: Threads,
+    /// Their own thread, so that strangers who try passwords keep no cashier waiting.
+    pins: Threads,
     derive: Derive,
     cost: phc::Cost,
     has_pepper: bool,
@@ -71,8 +73,10 @@ impl Hashing {
             .context("read the settings passwords.memory_kib, passwords.passes and passwords.lanes")?;
         let pepper = read_pepper(pins)?;
         let has_pepper = pepper.is_some();
-        let threads = Threads::start(settings.threads, settings.queue, pepper.unwrap_or_default())?;
-        Ok(Self { threads, derive, cost, has_pepper })
+        let pepper = pepper.unwrap_or_default();
+        let passwords = Threads::start(settings.threads, settings.queue, pepper.clone())?;
+        let pins = Threads::start(1, settings.queue, pepper)?;
+        Ok(Self { passwords, pins, derive, cost, has_pepper })
     }
 
     /// The hash of a secret that goes into the command `id`. Its salt follows from the command, so that the same request
@@ -115,7 +119,11 @@ impl Hashing {
         }
         let (done, output) = oneshot::channel();
         let job = Job { plain: plain.clone(), salt, cost, peppered: kind == Kind::Pin, done };
-        self.threads.give(job)?;
+        let threads = match kind {
+            Kind::Password => &self.passwords,
+            Kind::Pin => &self.pins,
+        };
+        threads.give(job)?;
         output.await.map_err(|_| Problem::Internal)
     }
 }

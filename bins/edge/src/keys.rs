@@ -48,9 +48,9 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// The key that the command `id` makes: the same each time.
-    pub(crate) fn make(derive: &Derive, id: Uuid) -> Self {
-        let secret = hex::encode(derive.secret(Purpose::ApiKey, id));
+    /// The key that the command `id` of this caller makes: the same each time.
+    pub(crate) fn make(derive: &Derive, caller: &Caller, id: Uuid) -> Self {
+        let secret = hex::encode(derive.shown(Purpose::ApiKey, caller, id));
         Self { id: KeyId::new(id), secret: Plain::from(secret.as_str()) }
     }
 
@@ -188,17 +188,20 @@ fn caller(merchant: MerchantId, id: KeyId, rights: Rights, now: i64) -> Caller {
 #[cfg(test)]
 mod tests {
     use ed25519_dalek::SigningKey;
+    use tillstream_domain::id::UserId;
 
     use super::*;
 
     #[test]
     fn a_key_is_read_as_it_is_shown_and_not_otherwise() {
         let derive = Derive::new(&SigningKey::from_bytes(&[1; 32]));
-        let key = Shown::make(&derive, Uuid::from_u128(7));
+        let merchant = MerchantId::new(Uuid::from_u128(8));
+        let caller = Caller::of_user(merchant, UserId::new(Uuid::from_u128(9)), None, 0);
+        let key = Shown::make(&derive, &caller, Uuid::from_u128(7));
         let text = key.reveal();
         assert_eq!(text.len(), 3 + 32 + 1 + 64);
         assert_eq!(Shown::parse(&text), Some(key.clone()));
-        assert_eq!(Shown::make(&derive, Uuid::from_u128(7)), key);
+        assert_eq!(Shown::make(&derive, &caller, Uuid::from_u128(7)), key);
         assert!(!format!("{key:?}").contains(&text[36..]));
         for wrong in
             ["", "ts_", &text[1..], &text[..99], &text.to_uppercase(), &format!("{text}0"), &text.replace('_', "-")]

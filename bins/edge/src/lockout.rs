@@ -75,6 +75,22 @@ impl Lockout {
         Err(Problem::LockedOut(1))
     }
 
+    /// The attempt came to no verdict, for want of somebody to judge it: it does not count.
+    pub(crate) async fn undone(&self, account: &str) {
+        let key = self.key(account);
+        let undo = async {
+            let slot = self.bucket.get(&key).await?;
+            let Some(count) = slot.value.as_deref().map(read) else { return Ok(()) };
+            let count = Count { failures: count.failures.saturating_sub(1), until: 0 };
+            let count = serde_json::to_vec(&count).expect("two numbers are JSON");
+            self.bucket.swap(&key, &slot, count.into(), Some(FORGET)).await.map(drop)
+        };
+        if let Err(error) = undo.await {
+            let error: tillstream_bus::bucket::BucketError = error;
+            warn!(error = describe(&error), "an attempt that was not judged stays counted");
+        }
+    }
+
     /// The attempt succeeded: the account starts afresh.
     pub(crate) async fn succeeded(&self, account: &str) {
         if let Err(error) = self.bucket.delete(&self.key(account)).await {

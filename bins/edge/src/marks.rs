@@ -142,7 +142,17 @@ impl Marks {
     /// # Errors
     /// When the broker does not store it: then it does not hold.
     pub(crate) async fn put_from(&self, mark: Mark, from: i64) -> Result<(), BucketError> {
-        self.bucket.put(&mark.key(), from.to_string().into(), mark.keep()).await?;
+        let key = mark.key();
+        loop {
+            // Never an earlier one over a later one, whichever edge's clock is behind.
+            let slot = self.bucket.get(&key).await?;
+            let known = slot.value.as_deref().and_then(|value| std::str::from_utf8(value).ok()?.parse::<i64>().ok());
+            if known.is_some_and(|known| known >= from)
+                || self.bucket.swap(&key, &slot, from.to_string().into(), mark.keep()).await?.is_some()
+            {
+                break;
+            }
+        }
         self.known.learn(mark, from);
         Ok(())
     }

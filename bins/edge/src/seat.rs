@@ -87,7 +87,13 @@ impl Seat {
         self.check_shown(shown.first())?;
         let account = format!("{}.{}.{user}", self.merchant, self.till);
         edge.0.lockout.attempt(&account).await?;
-        let fits = edge.0.hashing.fits(Kind::Pin, pin, hash.as_ref()).await?;
+        let fits = match edge.0.hashing.fits(Kind::Pin, pin, hash.as_ref()).await {
+            Ok(fits) => fits,
+            Err(problem) => {
+                edge.0.lockout.undone(&account).await;
+                return Err(problem);
+            }
+        };
         // Who has no business in this store is not told whether the PIN was right.
         let person = people.into_iter().next().filter(|_| fits);
         report(edge, (self.merchant, user), Method::Pin, Some(self.till), person.is_some());

@@ -151,12 +151,10 @@ impl Sessions {
         marks: &Marks,
         claims: &Refresh,
         request: Uuid,
-        grants: Vec<Grant>,
+        (issued, grants): (i64, Vec<Grant>),
     ) -> Result<Tokens, Problem> {
         let who = (claims.merchant, claims.sub);
         let key = key(who, claims.sid);
-        // Known before the exchange: who is marked while it is under way gets tokens that are refused.
-        let issued = marks.issued(who.0, who.1);
         for _ in 0..TRIES {
             let slot = self.bucket.get(&key).await?;
             let Some(kept) = slot.value.as_deref().map(decode).transpose()? else { return Err(ENDED) };

@@ -6,7 +6,7 @@ use tillstream_contract::{
 };
 use tillstream_domain::{
     Rejection,
-    id::{MerchantId, UserId},
+    id::{MerchantId, RegisterId, StoreId, UserId},
     identity::{Actor, ApiKey, Directory, Grant, Rights, Store, User},
     time::Timestamp,
 };
@@ -15,7 +15,8 @@ use tillstream_store::identity::Wanted;
 use crate::tills;
 
 /// Adds what a command of `merchant` needs to know.
-pub(crate) fn want(wanted: &mut Wanted, merchant: MerchantId, command: &Command) {
+pub(crate) fn want(wanted: &mut Wanted, envelope: &Envelope, command: &Command) {
+    let merchant = envelope.merchant;
     wanted.merchants.insert(merchant);
     let grants = |wanted: &mut Wanted, grants: &[Grant]| {
         wanted.stores.extend(grants.iter().filter_map(|grant| grant.store).map(|store| (merchant, store)));
@@ -26,6 +27,7 @@ pub(crate) fn want(wanted: &mut Wanted, merchant: MerchantId, command: &Command)
     match command {
         Command::OpenMerchant(_) | Command::ChangeMerchant(_) | Command::SignIn(_) => {}
         Command::AddStore(new) => {
+            wanted.stores.insert((merchant, StoreId::new(envelope.id)));
             wanted.store_names.insert((merchant, new.name.to_string()));
         }
         Command::ChangeStore(change) => {
@@ -33,6 +35,7 @@ pub(crate) fn want(wanted: &mut Wanted, merchant: MerchantId, command: &Command)
             wanted.store_names.insert((merchant, change.name.to_string()));
         }
         Command::AddRegister(new) => {
+            wanted.tills.insert((merchant, RegisterId::new(envelope.id)));
             wanted.stores.insert((merchant, new.store));
             wanted.register_codes.insert((merchant, new.store, new.code.to_string()));
         }
@@ -77,12 +80,21 @@ pub(crate) fn decide(
     let user = match command {
         Command::OpenMerchant(new) => return open_merchant(directory, envelope.merchant, new),
         Command::ChangeMerchant(change) => return change_merchant(directory, envelope.merchant, change),
-        Command::AddStore(new) => return put_store(directory, new.store(envelope.id)),
+        Command::AddStore(new) => {
+            // What was there before the first command is in no inbox.
+            if directory.stores.get(StoreId::new(envelope.id)).is_some() {
+                return Err(Rejection::IdTaken);
+            }
+            return put_store(directory, new.store(envelope.id));
+        }
         Command::ChangeStore(change) => {
             let store = directory.store(change.store)?.rename(change.version, &change.name)?;
             return put_store(directory, store);
         }
         Command::AddRegister(new) => {
+            if directory.tills.get(RegisterId::new(envelope.id)).is_some() {
+                return Err(Rejection::IdTaken);
+            }
             directory.put_register(new.register(envelope.id))?;
             return Ok(Event::RegisterChanged(Changed { id: envelope.id, version: 1 }));
         }
@@ -107,7 +119,10 @@ pub(crate) fn decide(
         Command::SetGrants(regrant) => {
             directory.user(regrant.user)?.regrant(rights, regrant.version, regrant.grants.clone())?
         }
-        Command::InviteUser(new) => directory.user(new.user)?.invite(rights, *new.code_hash, envelope.at)?,
+        Command::InviteUser(new) => {
+            let by = envelope.actor.parse().map_err(|_| Rejection::Forbidden(command.need()))?;
+            directory.user(new.user)?.invite(by, rights, *new.code_hash, envelope.at)?
+        }
         Command::SetPassword(new) => {
             let code_hash = new.code_hash.map(|hash| *hash);
             directory.user(new.user)?.set_password(new.password.clone(), code_hash, envelope.at)?

@@ -85,7 +85,7 @@ impl Worker for Identity {
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let mut wanted = identity::Wanted::default();
         for item in batch {
-            decide::want(&mut wanted, item.envelope.merchant, &item.message);
+            decide::want(&mut wanted, &item.envelope, &item.message);
         }
         let directories = identity::directories(conn, &wanted).await?;
         let who = batch.iter().filter_map(|item| Some((item.envelope.merchant, item.envelope.actor.parse().ok()?)));

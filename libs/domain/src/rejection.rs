@@ -168,6 +168,9 @@ pub enum Rejection {
     /// An API key that would never be good.
     #[error("the key would have expired already")]
     ExpiryPast,
+    /// There is something else under the id of what is to be added.
+    #[error("this id is taken; send the request with a new Idempotency-Key")]
+    IdTaken,
     /// Somebody who wanted to sign in did not show that they are who they say.
     #[error("the sign-in failed")]
     WrongCredentials,
@@ -213,6 +216,7 @@ impl Rejection {
             Self::EmailTaken => "email_taken",
             Self::LastOwner => "last_owner",
             Self::UserEnded(_) => "user_ended",
+            Self::IdTaken => "id_taken",
             Self::UserErased(_) => "user_erased",
             Self::CodeInvalid => "code_invalid",
             Self::VersionConflict { .. } => "version_conflict",
@@ -257,6 +261,7 @@ impl Rejection {
             | Self::TillNotEnrolled(_)
             | Self::WrongCredentials
             | Self::LastOwner
+            | Self::IdTaken
             | Self::UserEnded(_)
             | Self::UserErased(_)
             | Self::VersionConflict { .. }

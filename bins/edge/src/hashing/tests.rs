@@ -56,7 +56,7 @@ async fn more_than_may_wait_are_turned_away() {
         let (done, output) = oneshot::channel();
         held.push(output);
         let job = Job { plain: plain.clone(), salt: vec![0; 16], cost: slow, peppered: false, done };
-        hashing.threads.give(job).err()
+        hashing.passwords.give(job).err()
     });
     assert_eq!(refused, Some(Problem::Busy));
     assert!(held.len() <= 7, "one in hand, four that wait, and the one refused; not {}", held.len());

@@ -73,10 +73,16 @@ pub(crate) async fn follow(State(edge): State<Edge>, caller: Caller, headers: He
     let reach = caller.reach(Permission::ReadEvents)?;
     let sees_people = caller.may(Need::new(Permission::ReadUsers, Place::Merchant)).is_ok();
     let events = edge.0.hub.follow(caller.merchant(), last).await?;
+    // Nobody sees anything once their token is over or revoked; they come back with another.
     let events = events
+        .take_while(move |_| std::future::ready(holds(&edge, &caller)))
         .filter_map(move |followed| std::future::ready(shown(followed, &reach, sees_people)))
         .map(Ok::<_, Infallible>);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
+}
+
+fn holds(edge: &Edge, caller: &Caller) -> bool {
+    !caller.is_over(edge.0.clock.now().micros() / 1_000_000) && !edge.0.marks.refuse(caller.access())
 }
 
 /// The event as the client sees it, if it is of a store that they may see.

@@ -131,7 +131,7 @@ pub(crate) async fn make(
     headers: HeaderMap,
     Strict(Wanted { name, scopes, stores, expires_at }): Strict<Wanted>,
 ) -> Result<Response, Problem> {
-    let shown = Shown::make(&edge.0.derive, id);
+    let shown = Shown::make(&edge.0.derive, &caller, id);
     let new = NewKey { name, hash: ByteArray::new(shown.hash()), scopes, stores, expires_at };
     let print = fingerprint(MAKE, &new)?;
     let command = (Command::MakeKey(new), print);

@@ -149,11 +149,12 @@ pub(crate) async fn sign_in(
     Strict(SignIn { user, pin }): Strict<SignIn>,
 ) -> Result<Json<Session>, Problem> {
     let seat = caller.seat().filter(|_| matches!(caller.actor(), Actor::Till(_))).ok_or(Problem::NoTill)?;
+    // Before what they may is read: who is marked meanwhile gets a token that is refused.
+    let marks = &edge.0.marks;
+    let iat = marks.taken_from(seat.merchant, seat.till).max(marks.issued(seat.merchant, user));
     let person = seat.recognise(&edge, user, &pin).await?;
     let rights = Rights::of_grants(&person.grants).bound_to(seat.till);
     rights.check(Need::new(Permission::Sell, Place::Register(seat.store, seat.till)))?;
-    let marks = &edge.0.marks;
-    let iat = marks.taken_from(seat.merchant, seat.till).max(marks.issued(seat.merchant, user));
     let access = Access {
         sub: Actor::User(user),
         merchant: seat.merchant,

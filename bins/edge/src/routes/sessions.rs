@@ -87,9 +87,16 @@ pub(crate) async fn open(
     let network = address.network();
     edge.0.lockout.admit(network)?;
     edge.0.lockout.attempt(email.as_str()).await?;
-    let mut accounts = edge.look_up(async |conn| identity::accounts(conn, &email).await).await?;
-    accounts.retain(|account| merchant.is_none_or(|merchant| account.merchant == merchant));
-    let fitting = fitting(&edge, &password, &accounts).await?;
+    let (accounts, fitting) = match tried(&edge, &email, &password, merchant).await {
+        Ok(found) => found,
+        Err(problem) => {
+            edge.0.lockout.undone(email.as_str()).await;
+            if problem == Problem::Busy {
+                edge.0.lockout.failed(network);
+            }
+            return Err(problem);
+        }
+    };
     let [account] = &fitting[..] else {
         if fitting.is_empty() {
             edge.0.lockout.failed(network);
@@ -105,8 +112,27 @@ pub(crate) async fn open(
     let who = (account.merchant, account.user);
     let Active { grants, .. } = active(&edge, who).await?.ok_or(Problem::WrongCredentials)?;
     let tokens = edge.0.sessions.open(&edge.0.marks, who, grants).await?;
+    // Whoever set another password meanwhile has ended all sessions but this one, which was not there yet.
+    let now = edge.look_up(async |conn| identity::password(conn, who.0, who.1, &email).await).await?;
+    if now.as_ref() != Some(&account.password) {
+        edge.0.sessions.end_all(&edge.0.marks, who).await?;
+        return Err(Problem::WrongCredentials);
+    }
     report(&edge, who, Method::Password, None, true);
     Ok(private((StatusCode::CREATED, Json(tokens)).into_response()))
+}
+
+/// The accounts of an address, and those of them whose password this is.
+async fn tried(
+    edge: &Edge,
+    email: &Email,
+    password: &Plain,
+    merchant: Option<MerchantId>,
+) -> Result<(Vec<Account>, Vec<Account>), Problem> {
+    let mut accounts = edge.look_up(async |conn| identity::accounts(conn, email).await).await?;
+    accounts.retain(|account| merchant.is_none_or(|merchant| account.merchant == merchant));
+    let fitting = fitting(edge, password, &accounts).await?;
+    Ok((accounts, fitting))
 }
 
 /// The accounts whose password this is. Of none it takes as long as of one.
@@ -195,11 +221,13 @@ pub(crate) async fn refresh(
 ) -> Result<Response, Problem> {
     let claims = edge.0.sessions.read(&refresh_token)?;
     let who = (claims.merchant, claims.sub);
+    // Before what they may is read: who is marked meanwhile gets tokens that are refused.
+    let issued = edge.0.marks.issued(who.0, who.1);
     let Some(Active { grants, .. }) = active(&edge, who).await? else {
         edge.0.sessions.end(&edge.0.marks, who, claims.sid).await?;
         return Err(ENDED);
     };
-    let tokens = edge.0.sessions.refresh(&edge.0.marks, &claims, request, grants).await?;
+    let tokens = edge.0.sessions.refresh(&edge.0.marks, &claims, request, (issued, grants)).await?;
     Ok(private(Json(tokens).into_response()))
 }
 

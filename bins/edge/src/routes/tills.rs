@@ -154,7 +154,7 @@ pub(crate) async fn invite(
 ) -> Result<Response, Problem> {
     let store = store_of(&edge, &caller, register).await?;
     let mut random = [0; 12];
-    random.copy_from_slice(&edge.0.derive.secret(Purpose::EnrolmentCode, id)[..12]);
+    random.copy_from_slice(&edge.0.derive.shown(Purpose::EnrolmentCode, &caller, id)[..12]);
     let code = Code::of_random(random);
     let command = Command::InviteTill(NewEnrolment { store, register, code_hash: ByteArray::new(code.hash()) });
     match submit(&edge, &caller, id, command, prefer, &headers).await? {

@@ -320,7 +320,7 @@ pub(crate) async fn deactivate(request: Request, Id(id): Id<UserId>) -> Result<R
     ),
 )]
 pub(crate) async fn invite(request: Request, Id(id): Id<UserId>) -> Result<Response, Problem> {
-    let random = request.edge.0.derive.secret(Purpose::Invitation, request.id);
+    let random = request.edge.0.derive.shown(Purpose::Invitation, &request.caller, request.id);
     let random = *random.first_chunk().expect("32 bytes are more than 20");
     let code = OneTimeCode::<INVITATION_CHARS>::of_random(random);
     let command = Command::InviteUser(NewInvitation { user: id, code_hash: ByteArray::new(code.hash()) });

@@ -125,8 +125,10 @@ async fn a_lost_database_comes_back_with_what_was_sold_after_the_backup() {
 
     let replayed = well(&shop, &["streams", "replay", "--since", &moment]);
     assert!(replayed.contains("COMMANDS_0/sales: 3 bus messages"), "{replayed}");
-    let came_back = numbers(&mut till, &[waiting, after].concat()).await;
-    assert_eq!(came_back, [7, 8, 9, 10, 11], "in the order in which they were sold");
+    // What the killed worker had in hand comes again when its time is over, before what is replayed or after.
+    let mut came_back = numbers(&mut till, &[waiting, after].concat()).await;
+    came_back.sort_unstable();
+    assert_eq!(came_back, [7, 8, 9, 10, 11], "each has one receipt");
     // The next sale goes on behind them.
     let next = sell(&running, 1, RECEIPT).await;
     assert_eq!(numbers(&mut till, &next).await, [12]);

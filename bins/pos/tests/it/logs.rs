@@ -322,7 +322,7 @@ fn sign_in(shop: &Shop, running: &Running<'_>, sought: &mut Sought) {
     assert_eq!(ask(&sales, &[bearer(&format!("{id}_{wrong}"))], None), 401);
     // A refresh token that comes twice was stolen by one of the two, and ends the session.
     assert_eq!(post("/v1/sessions/refresh", &[key(16)], &refresh).0, 401);
-    running.until("the session has ended", || ask(&sales, &[access.clone()], None) == 401);
+    running.until("the session has ended", || ask(&sales, std::slice::from_ref(&access), None) == 401);
 }
 
 /// Parts with a wrong password, which are refused and say so.

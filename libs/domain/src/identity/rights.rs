@@ -81,6 +81,21 @@ impl Rights {
     pub const TILL: Permissions =
         Permissions::of(&[Permission::ReadCatalogue, Permission::Sell, Permission::ReadStock]);
 
+    /// What people may at a till, if their roles allow it.
+    pub const COUNTER: Permissions = Permissions::of(&[
+        Permission::ReadCatalogue,
+        Permission::Sell,
+        Permission::ReadSales,
+        Permission::ReadStock,
+        Permission::AdjustStock,
+        Permission::ReadEvents,
+        Permission::Void,
+        Permission::ReturnUnlinked,
+        Permission::DiscountBig,
+        Permission::OverridePrice,
+        Permission::OpenDrawer,
+    ]);
+
     /// The operator's: everything.
     #[must_use]
     pub fn operator() -> Self {
@@ -114,10 +129,12 @@ impl Rights {
         *place = place.with(permissions);
     }
 
-    /// The same, but at no other register than this.
+    /// Of them, those that are for the counter, and at no other register than this. Who signs in by a PIN, which others may
+    /// have watched, manages nothing by it.
     #[must_use]
     pub fn bound_to(self, register: RegisterId) -> Self {
-        Self { register: Some(register), ..self }
+        let stores = self.stores.into_iter().map(|(store, here)| (store, here.within(Self::COUNTER))).collect();
+        Self { everywhere: self.everywhere.within(Self::COUNTER), stores, register: Some(register), ..self }
     }
 
     /// The same, and this user's for what is their own.
@@ -234,6 +251,17 @@ mod tests {
                 Err(Rejection::Forbidden(need(Permission::Sell, Place::Register(STORE, OTHER_REGISTER))))
             );
         }
+    }
+
+    #[test]
+    fn who_is_at_a_till_manages_nothing_there() {
+        let owner = Rights::of_grants(&[Grant { role: Role::Owner, store: None }]).bound_to(REGISTER);
+        for permission in Permission::ALL {
+            let counter = Rights::COUNTER.contains(*permission);
+            assert_eq!(owner.may(need(*permission, Place::Store(STORE))), counter, "{permission}");
+            assert!(!permission.is_approvable() || counter, "{permission}");
+        }
+        assert!(!owner.govern(&[Grant { role: Role::Cashier, store: Some(STORE) }]));
     }
 
     #[test]

@@ -184,8 +184,12 @@ impl User {
     /// The user with an invitation in place of any before, good for a day from `at`.
     ///
     /// # Errors
-    /// [`Rejection::UserEnded`] or [`Rejection::BeyondOwnRights`].
-    pub fn invite(&self, rights: &Rights, code_hash: [u8; 32], at: Timestamp) -> Result<Self, Rejection> {
+    /// [`Rejection::UserEnded`], or [`Rejection::BeyondOwnRights`], which nobody's own password is within: that takes the
+    /// present one.
+    pub fn invite(&self, by: Actor, rights: &Rights, code_hash: [u8; 32], at: Timestamp) -> Result<Self, Rejection> {
+        if by == Actor::User(self.id) {
+            return Err(Rejection::BeyondOwnRights);
+        }
         let user = self.touched(rights)?;
         let until = Timestamp::from_micros(at.micros().saturating_add(INVITATION_MICROS)).unwrap_or(at);
         Ok(Self { invitation: Some(Invitation { code_hash, until: Some(until) }), ..user })
@@ -373,7 +377,7 @@ mod tests {
         assert_eq!(kim.regrant(&manager, 3, vec![promoted]), Err(Rejection::BeyondOwnRights));
         let beyond = User { grants: vec![cashier, promoted], ..kim.clone() };
         assert_eq!(beyond.regrant(&manager, 3, vec![cashier]), Err(Rejection::BeyondOwnRights));
-        assert_eq!(beyond.invite(&manager, [0; 32], at(0)), Err(Rejection::BeyondOwnRights));
+        assert_eq!(beyond.invite(Actor::Operator, &manager, [0; 32], at(0)), Err(Rejection::BeyondOwnRights));
         assert_eq!(beyond.deactivate(&manager, at(0)), Err(Rejection::BeyondOwnRights));
         let ended = kim.deactivate(&manager, at(0)).unwrap();
         assert_eq!((ended.ended_at, ended.version), (Some(at(0)), 4));
@@ -384,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_code_sets_a_password_once_and_for_a_day() {
-        let kim = user(vec![]).invite(&Rights::operator(), [7; 32], at(0)).unwrap();
+        let kim = user(vec![]).invite(Actor::Operator, &Rights::operator(), [7; 32], at(0)).unwrap();
         let day = INVITATION_MICROS / 1_000_000;
         assert_eq!(kim.set_password(hash(), Some([8; 32]), at(1)), Err(Rejection::CodeInvalid));
         assert_eq!(kim.set_password(hash(), Some([7; 32]), at(day)), Err(Rejection::CodeInvalid));
@@ -392,7 +396,7 @@ mod tests {
         let used = Some(Invitation { code_hash: [7; 32], until: None });
         assert_eq!((set.password.clone(), set.invitation), (Some(hash()), used));
         assert_eq!(set.set_password(hash(), Some([7; 32]), at(1)), Err(Rejection::CodeInvalid));
-        let again = kim.invite(&Rights::operator(), [9; 32], at(1)).unwrap();
+        let again = kim.invite(Actor::Operator, &Rights::operator(), [9; 32], at(1)).unwrap();
         assert_eq!(again.set_password(hash(), Some([7; 32]), at(2)), Err(Rejection::CodeInvalid), "it was replaced");
         assert_eq!(kim.set_password(hash(), None, at(1)).unwrap().invitation, used, "and without a code it goes too");
     }

@@ -8,6 +8,7 @@ mod bad_input;
 mod events;
 mod forbidden;
 mod front;
+mod invitations;
 mod keys;
 mod limits;
 mod migrations;

@@ -389,7 +389,7 @@ async fn a_password_is_set_by_its_user_or_by_the_code_alone() {
     ] {
         assert_eq!(over_the_bus(&shop, merchant, actor, &set(code_hash)).await, outcome, "{actor} {code_hash:?}");
     }
-    assert_eq!(shop.count("select count(*) from identity.users where code_hash is not null").await, 0);
+    assert_eq!(shop.count("select count(*) from identity.users where code_until is not null").await, 0);
     let ended = ask(&shop, &owner, "POST", &format!("/v1/users/{id}/deactivation"), None, &Value::Null).await;
     assert_eq!(ended.status, StatusCode::OK);
     assert_eq!(over_the_bus(&shop, merchant, kim, &set(None)).await, "forbidden");

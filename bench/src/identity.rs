@@ -32,8 +32,8 @@ use crate::{
 const PRODUCTS: u32 = 1000;
 /// So often each kind of read is measured; the median counts.
 const ROUNDS: usize = 7;
-/// Clients that read.
-const READERS: usize = 8;
+/// Clients that read: so few that the limits let all through.
+const READERS: usize = 1;
 /// Accounts that sign in.
 const ACCOUNTS: usize = 20;
 /// Sales per second while they do.
@@ -164,7 +164,8 @@ async fn rate(target: &Target, path: &'static str) -> anyhow::Result<f64> {
         readers.spawn(async move {
             let mut answered = 0_u32;
             while began.elapsed() < length {
-                client.get(path).await?;
+                let status = client.get(path).await?.status;
+                ensure!(status != 429, "the limits stand in the way of what is measured");
                 answered += 1;
             }
             anyhow::Ok(answered)

@@ -2,7 +2,8 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use tillstream_testkit::{Answer, Shop};
+use tillstream_domain::identity::{Grant, Role};
+use tillstream_testkit::{Answer, SHOP, Shop};
 use uuid::Uuid;
 
 use crate::sessions::open;
@@ -72,7 +73,7 @@ async fn a_code_is_replaced_by_the_next_and_good_for_a_day() {
     }
     shop.clock.advance(24 * 60 * 60 * 1_000_000);
     assert_eq!(redeem(&shop, shop.ids.next(), &second, PHRASE).await.problem(), "code_invalid");
-    let third = shop.token(tillstream_testkit::SHOP);
+    let third = shop.token(SHOP);
     let renewed = shop
         .anonymous("POST", &format!("/v1/users/{id}/invitation"))
         .bearer(&third)
@@ -82,4 +83,30 @@ async fn a_code_is_replaced_by_the_next_and_good_for_a_day() {
         .await;
     let renewed = renewed.json()["code"].as_str().unwrap().to_owned();
     assert_eq!(redeem(&shop, shop.ids.next(), &renewed, PHRASE).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nobody_invites_themself_or_takes_an_id_that_is_there() {
+    let shop = open("").await;
+    let grants = [Grant { role: Role::Owner, store: None }];
+    let owner = shop.hire(SHOP, &grants).await;
+    let token = shop.token_for(SHOP, owner, &grants);
+    let ask = async |path: &str, key: Uuid, body: Value| {
+        let call = shop.anonymous("POST", path).bearer(&token).header("idempotency-key", &key.to_string());
+        call.json(&body).send().await
+    };
+    let own = ask(&format!("/v1/users/{owner}/invitation"), shop.ids.next(), json!({})).await;
+    assert_eq!((own.status, own.problem().as_str()), (StatusCode::FORBIDDEN, "forbidden"), "{own:?}");
+    for (path, key, body) in [
+        ("/v1/registers", SHOP.register(1).uuid(), json!({"store": SHOP.store(), "code": "X9"})),
+        ("/v1/stores", SHOP.store().uuid(), json!({"name": "Another"})),
+    ] {
+        let taken = ask(path, key, body).await;
+        assert_eq!(
+            (taken.status, taken.problem().as_str()),
+            (StatusCode::UNPROCESSABLE_ENTITY, "id_taken"),
+            "{taken:?}"
+        );
+    }
+    assert_eq!(shop.bus.count_dead_letters().await.unwrap(), 0);
 }

@@ -101,7 +101,7 @@ async fn nobody_invites_themself_or_takes_an_id_that_is_there() {
         ("/v1/registers", SHOP.register(1).uuid(), json!({"store": SHOP.store(), "code": "X9"})),
         ("/v1/stores", SHOP.store().uuid(), json!({"name": "Another"})),
     ] {
-        let taken = ask(path, key, body).await;
+        let refused = ask(path, key, body).await;
         assert_eq!(
             (taken.status, taken.problem().as_str()),
             (StatusCode::UNPROCESSABLE_ENTITY, "id_taken"),

@@ -103,9 +103,9 @@ async fn nobody_invites_themself_or_takes_an_id_that_is_there() {
     ] {
         let refused = ask(path, key, body).await;
         assert_eq!(
-            (taken.status, taken.problem().as_str()),
+            (refused.status, refused.problem().as_str()),
             (StatusCode::UNPROCESSABLE_ENTITY, "id_taken"),
-            "{taken:?}"
+            "{refused:?}"
         );
     }
     assert_eq!(shop.bus.count_dead_letters().await.unwrap(), 0);

@@ -43,8 +43,9 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIME_OUT)?;
     stream.set_read_timeout(Some(TIME_OUT))?;
     stream.set_write_timeout(Some(TIME_OUT))?;
-    // HTTP/1.0: the body is as it is, and ends with the connection.
-    write!(stream, "GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    // HTTP/1.0: the body is as it is, and ends with the connection. Written at once: what is on its way when the other
+    // side closes resets the connection, and the answer with it.
+    stream.write_all(format!("GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.take(MAX_ANSWER_BYTES).read_to_string(&mut answer)?;
     Ok(answer)
@@ -62,9 +63,14 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 512];
-            let read = stream.read(&mut request).unwrap();
-            assert!(request[..read].starts_with(b"GET /readyz HTTP/1.0\r\n"));
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut piece = [0; 512];
+                let read = stream.read(&mut piece).unwrap();
+                assert!(read > 0, "the request ends early: {request:?}");
+                request.extend_from_slice(&piece[..read]);
+            }
+            assert!(request.starts_with(b"GET /readyz HTTP/1.0\r\n"));
             stream.write_all(answer.as_bytes()).unwrap();
         });
         address

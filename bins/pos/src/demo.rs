@@ -16,7 +16,7 @@ use tillstream_domain::{
     money::{Amount, Currency, Rounding},
     quantity::Quantity,
     sale::{Merchant, Product, Register, Store},
-    tax::{Rate, TaxMode, TaxRounding, TaxRules},
+    tax::{CashStep, Rate, Tax, TaxMode, TaxRounding, TaxRules},
 };
 use tillstream_store::seed::Shop;
 use uuid::Uuid;
@@ -148,7 +148,7 @@ fn product(owner: Owner, number: u32, name: String, cents: i64, category: &str) 
         name,
         unit_price: Amount::try_new(cents).expect("prices of the demo shop are small"),
         tax_category: category.to_owned(),
-        tax_rate: rate(category),
+        tax: tax(category),
     }
 }
 
@@ -161,22 +161,27 @@ fn shop(owner: Owner, name: &str, store: &str, registers: u32, products: Vec<Pro
             id: owner.merchant(),
             name: name.to_owned(),
             currency: Currency::try_new("EUR").expect("EUR is a currency"),
-            rules: TaxRules { mode: TaxMode::Included, per: TaxRounding::Group, rounding: Rounding::HalfUp },
+            rules: TaxRules {
+                cash_step: CashStep::ONE,
+                mode: TaxMode::Included,
+                per: TaxRounding::Group,
+                rounding: Rounding::HalfUp,
+            },
         },
         registers: (1..=registers).map(register).collect(),
         stores: vec![store],
         tax_categories: TAXES
             .iter()
-            .map(|(code, name, _)| ((*code).to_owned(), (*name).to_owned(), rate(code)))
+            .map(|(code, name, _)| ((*code).to_owned(), (*name).to_owned(), tax(code)))
             .collect(),
         products,
         opening: Quantity::whole(OPENING),
     }
 }
 
-fn rate(category: &str) -> Rate {
+fn tax(category: &str) -> Tax {
     let millionths = TAXES.iter().find(|(code, ..)| *code == category).map_or(0, |(_, _, rate)| *rate);
-    Rate::try_new(millionths).expect("rates of the demo shop are below 1000 %")
+    Tax::single(Rate::try_new(millionths).expect("rates of the demo shop are below 1000 %"))
 }
 
 #[cfg(test)]

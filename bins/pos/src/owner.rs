@@ -14,7 +14,7 @@ use tillstream_domain::{
     id::{MerchantId, UserId},
     identity::{Actor, Email, Grant, INVITATION_CHARS, OneTimeCode, PersonName, PlaceName, Role},
     money::{Currency, Rounding},
-    tax::{TaxMode, TaxRounding, TaxRules},
+    tax::{CashStep, TaxMode, TaxRounding, TaxRules},
 };
 use tillstream_runtime::{Clock, Ids};
 use tokio::time::{Duration, timeout};
@@ -111,7 +111,8 @@ fn merchant(options: &Create) -> anyhow::Result<NewMerchant> {
     let name = PlaceName::try_new(&options.merchant).context("read --merchant as the name of a new merchant")?;
     let currency = options.currency.context("say with --currency in which the new merchant sells, for example EUR")?;
     let mode = if options.tax_added { TaxMode::Added } else { TaxMode::Included };
-    Ok(NewMerchant { name, currency, rules: TaxRules { mode, per: TaxRounding::Group, rounding: Rounding::HalfUp } })
+    let rules = TaxRules { cash_step: CashStep::ONE, mode, per: TaxRounding::Group, rounding: Rounding::HalfUp };
+    Ok(NewMerchant { name, currency, rules })
 }
 
 /// Gives the user a code and prints it.

@@ -150,17 +150,14 @@ impl Worker for Receipts {
     }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<SaleEvent>]) -> Result<State, Error> {
-        let keys = batch.iter().map(|item| {
-            let SaleEvent::Recorded(recorded) = &item.message;
-            (item.envelope.merchant, recorded.sale.register.id)
-        });
+        let keys = batch.iter().filter_map(|item| Some((item.envelope.merchant, item.message.counting()?.register.id)));
         let heads = receipt::lock_heads(conn, &keys.collect()).await?;
         Ok(State { heads, entries: Vec::with_capacity(batch.len()) })
     }
 
     fn decide(&self, state: &mut State, item: &Item<SaleEvent>, now: Timestamp) -> Outcome {
-        let SaleEvent::Recorded(recorded) = &item.message;
-        let sale = Sale::from(recorded.sale.clone());
+        let Some(sale) = item.message.counting() else { return Outcome::Accepted(Vec::new()) };
+        let sale = Sale::from(sale.clone());
         let series = (item.envelope.merchant, sale.seller.register);
         let head = state.heads.entry(series).or_insert(Head::GENESIS);
         let issued = issue(head, &sale, now, &self.key);

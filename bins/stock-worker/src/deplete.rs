@@ -32,8 +32,7 @@ impl Worker for Depletion {
     }
 
     fn decide(&self, entries: &mut Vec<Entry>, item: &Item<SaleEvent>, now: Timestamp) -> Outcome {
-        let SaleEvent::Recorded(recorded) = &item.message;
-        let sale = &recorded.sale;
+        let Some(sale) = item.message.counting() else { return Outcome::Accepted(Vec::new()) };
         let movements = sold(sale.lines.iter().map(|line| (line.product, line.quantity)), sale.store.id, sale.sold_at);
         let event = Moved::of(&movements).map(Event::Moved);
         let merchant = item.envelope.merchant;

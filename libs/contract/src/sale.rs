@@ -1,20 +1,25 @@
 //! Sales on the wire.
 
+mod document;
+mod payment;
+
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     Rejection,
-    id::{MerchantId, ProductId, RegisterId, SaleId, StoreId},
-    identity::{Need, Permission, Place},
+    id::{ProductId, RegisterId, SaleId, StoreId, UserId},
+    identity::{Actor, Need, Permission, Place},
     money::{Amount, Currency},
     quantity::Quantity,
-    sale::{self as domain, Flag, Seller, Submission},
-    tax::{Rate, TaxGroup, TaxRules},
-    tender::{self, Brand, Last4, Reference},
+    sale::{self as domain, Submission, Ticket},
+    tender,
     text::Note,
     time::Timestamp,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+pub use document::{Discount, Line, Merchant, Register, Sale, Store};
+pub use payment::Payment;
 
 use crate::{Envelope, envelope::messages};
 
@@ -34,6 +39,15 @@ messages! {
     }
 }
 
+impl Event {
+    /// The document that goods and money follow, if it is one: practice moves nothing.
+    #[must_use]
+    pub fn counting(&self) -> Option<&Sale> {
+        let Self::Recorded(Recorded { sale }) = self;
+        (sale.kind != domain::Kind::Training).then_some(sale)
+    }
+}
+
 impl crate::Command for Command {
     fn need(&self) -> Need {
         match self {
@@ -49,6 +63,15 @@ pub struct NewSale {
     pub store: StoreId,
     /// At which register of that store.
     pub register: RegisterId,
+    /// The number that the till gave it by its own counter, from 1 and consecutive. The server looks for gaps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+    /// Whose sale it is, if not the cashier's who submits it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salesperson: Option<UserId>,
+    /// Whether somebody practises: the sale is kept, and counts nowhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub training: bool,
     /// When the customer paid; now, if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sold_at: Option<Timestamp>,
@@ -57,7 +80,10 @@ pub struct NewSale {
     /// What was sold: 1 to 500 lines.
     #[schema(min_items = 1, max_items = 500)]
     pub lines: Vec<NewLine>,
-    /// How it was paid: up to 20 payments that cover the total.
+    /// What the customer gives on top, in minor units. It is not the merchant's, and not taxed.
+    #[serde(default, skip_serializing_if = "Amount::is_zero")]
+    pub tip: Amount,
+    /// How it was paid: up to 20 payments that cover the total and the tip.
     #[schema(max_items = 20)]
     pub payments: Vec<Payment>,
     /// A remark of up to 500 characters.
@@ -79,127 +105,11 @@ pub struct NewLine {
     pub unit_price: Option<Amount>,
 }
 
-/// How a sale, or a part of it, was paid. Amounts are in minor units.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "method", rename_all = "snake_case")]
-pub enum Payment {
-    /// Banknotes and coins.
-    Cash {
-        /// What the customer handed over; change is given out of it.
-        tendered: Amount,
-    },
-    /// A card, charged by a terminal.
-    Card {
-        /// What was charged.
-        amount: Amount,
-        /// The terminal's reference.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<String>, max_length = 64)]
-        reference: Option<Reference>,
-        /// The card's brand, for example `visa`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<String>, max_length = 32)]
-        brand: Option<Brand>,
-        /// The card number's last four digits. Never more: a text that holds a card number is refused.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        last4: Option<Last4>,
-    },
-}
-
 /// A sale is in the books.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Recorded {
     /// The sale, complete.
     pub sale: Sale,
-}
-
-/// A completed sale. It never changes; voids and returns are documents of their own that refer to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Sale {
-    /// Its id: the `Idempotency-Key` of the request that submitted it.
-    pub id: SaleId,
-    /// Who sold.
-    pub merchant: Merchant,
-    /// Where.
-    pub store: Store,
-    /// At which register.
-    pub register: Register,
-    /// When the customer paid.
-    pub sold_at: Timestamp,
-    /// When it was recorded.
-    pub recorded_at: Timestamp,
-    /// ISO 4217 code of every amount.
-    pub currency: Currency,
-    /// The rules by which tax was reckoned and rounded.
-    pub rules: TaxRules,
-    /// What was sold.
-    pub lines: Vec<Line>,
-    /// Tax by rate, ascending.
-    pub taxes: Vec<TaxGroup>,
-    /// The total without tax, in minor units.
-    pub net: Amount,
-    /// The tax in the total.
-    pub tax: Amount,
-    /// What was due.
-    pub total: Amount,
-    /// How it was paid.
-    pub payments: Vec<Payment>,
-    /// What was given back, in cash.
-    pub change: Amount,
-    /// What somebody should look at: `price_differs`, `clock_ahead`, `late`.
-    pub flags: Vec<Flag>,
-    /// The till's remark.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, max_length = 500)]
-    pub note: Option<Note>,
-}
-
-/// A merchant, as named on a sale.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Merchant {
-    /// Its id.
-    pub id: MerchantId,
-    /// Its name when the sale was recorded.
-    pub name: String,
-}
-
-/// A store, as named on a sale.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Store {
-    /// Its id.
-    pub id: StoreId,
-    /// Its name when the sale was recorded.
-    pub name: String,
-}
-
-/// A register, as named on a sale.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Register {
-    /// Its id.
-    pub id: RegisterId,
-    /// Its short code, unique in the store.
-    pub code: String,
-}
-
-/// A line of a completed sale, with names and prices as they were.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Line {
-    /// The product.
-    pub product: ProductId,
-    /// Its stock-keeping unit code.
-    pub sku: String,
-    /// Its name.
-    pub name: String,
-    /// How much of it.
-    pub quantity: Quantity,
-    /// Price of one unit, in minor units.
-    pub unit_price: Amount,
-    /// Quantity times unit price, rounded.
-    pub amount: Amount,
-    /// The tax category.
-    pub tax_category: String,
-    /// The category's rate, in percent.
-    pub tax_rate: Rate,
 }
 
 impl NewSale {
@@ -208,23 +118,32 @@ impl NewSale {
     /// # Errors
     /// What [`Submission::check`] refuses.
     pub fn check(&self, id: Uuid, at: Timestamp) -> Result<(), Rejection> {
-        self.submitted(id, at).check()
+        self.submitted(id, None, at).check()
     }
 
     /// What the domain decides on: this sale, with the id and time of the envelope in which it came.
     #[must_use]
     pub fn submission(&self, envelope: &Envelope) -> Submission {
-        self.submitted(envelope.id, envelope.at)
+        let cashier = match envelope.actor.parse() {
+            Ok(Actor::User(user)) => Some(user),
+            _ => None,
+        };
+        self.submitted(envelope.id, cashier, envelope.at)
     }
 
-    fn submitted(&self, id: Uuid, at: Timestamp) -> Submission {
+    fn submitted(&self, id: Uuid, cashier: Option<UserId>, at: Timestamp) -> Submission {
         Submission {
             id: SaleId::new(id),
             store: self.store,
             register: self.register,
+            ticket: self.ticket,
+            cashier,
+            salesperson: self.salesperson,
+            training: self.training,
             sold_at: self.sold_at.unwrap_or(at),
             currency: self.currency,
             lines: self.lines.iter().map(domain::NewLine::from).collect(),
+            tip: self.tip,
             payments: self.payments.iter().cloned().map(tender::Payment::from).collect(),
             note: self.note.clone(),
         }
@@ -234,92 +153,6 @@ impl NewSale {
 impl From<&NewLine> for domain::NewLine {
     fn from(line: &NewLine) -> Self {
         Self { product: line.product, quantity: line.quantity, unit_price: line.unit_price }
-    }
-}
-
-impl From<Payment> for tender::Payment {
-    fn from(payment: Payment) -> Self {
-        match payment {
-            Payment::Cash { tendered } => Self::Cash { tendered },
-            Payment::Card { amount, reference, brand, last4 } => Self::Card { amount, reference, brand, last4 },
-        }
-    }
-}
-
-impl From<tender::Payment> for Payment {
-    fn from(payment: tender::Payment) -> Self {
-        match payment {
-            tender::Payment::Cash { tendered } => Self::Cash { tendered },
-            tender::Payment::Card { amount, reference, brand, last4 } => Self::Card { amount, reference, brand, last4 },
-        }
-    }
-}
-
-impl From<domain::Sale> for Sale {
-    fn from(sale: domain::Sale) -> Self {
-        let Seller { merchant, merchant_name, store, store_name, register, register_code } = sale.seller;
-        Self {
-            id: sale.id,
-            merchant: Merchant { id: merchant, name: merchant_name },
-            store: Store { id: store, name: store_name },
-            register: Register { id: register, code: register_code },
-            sold_at: sale.sold_at,
-            recorded_at: sale.recorded_at,
-            currency: sale.currency,
-            rules: sale.rules,
-            lines: sale.lines.into_iter().map(Line::from).collect(),
-            taxes: sale.taxes,
-            net: sale.net,
-            tax: sale.tax,
-            total: sale.total,
-            payments: sale.payments.into_iter().map(Payment::from).collect(),
-            change: sale.change,
-            flags: sale.flags,
-            note: sale.note,
-        }
-    }
-}
-
-impl From<Sale> for domain::Sale {
-    fn from(sale: Sale) -> Self {
-        Self {
-            id: sale.id,
-            seller: Seller {
-                merchant: sale.merchant.id,
-                merchant_name: sale.merchant.name,
-                store: sale.store.id,
-                store_name: sale.store.name,
-                register: sale.register.id,
-                register_code: sale.register.code,
-            },
-            sold_at: sale.sold_at,
-            recorded_at: sale.recorded_at,
-            currency: sale.currency,
-            rules: sale.rules,
-            lines: sale.lines.into_iter().map(domain::Line::from).collect(),
-            taxes: sale.taxes,
-            net: sale.net,
-            tax: sale.tax,
-            total: sale.total,
-            payments: sale.payments.into_iter().map(tender::Payment::from).collect(),
-            change: sale.change,
-            flags: sale.flags,
-            note: sale.note,
-        }
-    }
-}
-
-impl From<domain::Line> for Line {
-    fn from(line: domain::Line) -> Self {
-        let domain::Line { product, sku, name, quantity, unit_price, amount, tax_category, tax_rate } = line;
-        Self { product, sku, name, quantity, unit_price, amount, tax_category, tax_rate }
-    }
-}
-
-impl From<Line> for domain::Line {
-    fn from(line: Line) -> Self {
-        let Line { product, sku, name, quantity, unit_price, amount, tax_category, tax_rate } = line;
-        Self { product, sku, name, quantity, unit_price, amount, tax_category, tax_rate }
     }
 }
 

@@ -11,7 +11,7 @@ use tillstream_domain::{
     receipt::{Hash, KeyId, Signature},
     sale::Flag,
     stock::Reason,
-    tax::{Rate, TaxGroup, TaxMode, TaxRounding, TaxRules},
+    tax::{CashStep, ComponentTax, Rate, TaxGroup, TaxMode, TaxRounding, TaxRules},
     tender::{Brand, Last4, Reference},
     text::Note,
     time::Timestamp,
@@ -104,9 +104,12 @@ proptest! {
     fn tax_goes_there_and_back(net in any::<i32>(), tax in any::<i32>(), millionths in 0..=10_000_000_u32) {
         let amount = |units: i32| Amount::try_new(units.into()).unwrap();
         let gross = amount(net).checked_add(amount(tax)).unwrap();
-        round_trip(&TaxGroup { gross, net: amount(net), rate: Rate::try_new(millionths).unwrap(), tax: amount(tax) });
+        let component = ComponentTax { name: "state".to_owned(), rate: Rate::ZERO, tax: amount(tax) };
+        let components = vec![component];
+        round_trip(&TaxGroup { components, gross, net: amount(net), rate: Rate::try_new(millionths).unwrap(), tax: amount(tax) });
         for rounding in [Rounding::HalfUp, Rounding::HalfEven] {
-            round_trip(&TaxRules { mode: TaxMode::Added, per: TaxRounding::Line, rounding });
+            let cash_step = CashStep::try_new(5).unwrap();
+            round_trip(&TaxRules { cash_step, mode: TaxMode::Added, per: TaxRounding::Line, rounding });
         }
     }
 }

@@ -71,6 +71,19 @@ ids! {
     KeyId
     /// Identifies a session: from a sign-in to its sign-out.
     SessionId
+    /// Identifies a shift at a register: the id of the command that opened it.
+    ShiftId
+    /// Identifies a customer of a merchant: the id of the command that added them. It stands for the person in the books, and
+    /// says nothing once the person is erased.
+    CustomerId
+    /// Identifies a group of customers.
+    GroupId
+    /// Identifies a promotion: the id of the command that added it.
+    PromotionId
+    /// Identifies a price list: the id of the command that added it.
+    PriceListId
+    /// Identifies an account that holds value: a gift card, store credit, a house account or points.
+    AccountId
 }
 
 impl From<CommandId> for SaleId {

@@ -19,6 +19,12 @@ pub enum Invalid {
     /// Not a percentage of at most four places from 0 to 1000.
     #[error("a tax rate is a percentage of at most four places from 0 to 1000")]
     Rate,
+    /// Not the number of a sale at its till.
+    #[error("a ticket has a number from 1 to 9007199254740991")]
+    Ticket,
+    /// Not a step in which cash is rounded.
+    #[error("cash is rounded to a multiple of 1 to 1000 minor units")]
+    CashStep,
     /// Nothing but white space.
     #[error("text is empty")]
     TextEmpty,
@@ -86,6 +92,8 @@ impl Invalid {
             Self::Currency => "invalid_currency",
             Self::Amount => "invalid_amount",
             Self::Quantity => "invalid_quantity",
+            Self::Ticket => "invalid_ticket",
+            Self::CashStep => "invalid_cash_step",
             Self::Rate => "invalid_rate",
             Self::TextEmpty => "text_empty",
             Self::TextTooLong { .. } => "text_too_long",

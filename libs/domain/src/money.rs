@@ -140,6 +140,12 @@ impl Amount {
         Self::try_new(self.0 - other.0).ok()
     }
 
+    /// Whether this is nothing.
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether this is less than nothing.
     #[must_use]
     pub const fn is_negative(self) -> bool {

@@ -11,7 +11,9 @@ mod seal;
 mod text;
 
 pub use chain::verify_link;
-pub use content::{CodedRegister, Content, ContentLine, ContentPayment, NamedMerchant, NamedStore, VERSION};
+pub use content::{
+    CodedRegister, Content, ContentDiscount, ContentLine, ContentPayment, NamedMerchant, NamedStore, VERSION,
+};
 pub use seal::{Hash, KeyId, Signature, SigningKey, VerifyingKey};
 pub use text::{MIN_WIDTH, WIDTH, text};
 

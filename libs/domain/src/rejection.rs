@@ -81,12 +81,33 @@ pub enum Rejection {
         /// What is missing.
         missing: Amount,
     },
-    /// Cards are charged more than the total.
-    #[error("card payments exceed the total by {} minor units", excess.get())]
+    /// What goes back is not negative.
+    #[error("payment {payment} is not negative, but money goes back")]
+    PaymentNotNegative {
+        /// The payment.
+        payment: usize,
+    },
+    /// More goes back than is owed to the customer.
+    #[error("refunds exceed what goes back by {} minor units", excess.get())]
+    RefundExceedsTotal {
+        /// What is too much.
+        excess: Amount,
+    },
+    /// Less goes back than is owed to the customer.
+    #[error("refunds are {} minor units short of what goes back", missing.get())]
+    RefundShort {
+        /// What is missing.
+        missing: Amount,
+    },
+    /// Anything but cash pays more than the total.
+    #[error("payments other than cash exceed the total by {} minor units", excess.get())]
     CardExceedsTotal {
         /// What is too much.
         excess: Amount,
     },
+    /// A tip below zero.
+    #[error("the tip is negative")]
+    TipNegative,
     /// All the cash would come back as change.
     #[error("cash is tendered but none is needed")]
     CashNotNeeded,
@@ -204,6 +225,10 @@ impl Rejection {
             Self::PaymentShort { .. } => "payment_short",
             Self::CardExceedsTotal { .. } => "card_exceeds_total",
             Self::CashNotNeeded => "cash_not_needed",
+            Self::TipNegative => "tip_negative",
+            Self::PaymentNotNegative { .. } => "payment_not_negative",
+            Self::RefundExceedsTotal { .. } => "refund_exceeds_total",
+            Self::RefundShort { .. } => "refund_short",
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
             Self::UnknownKey(_) => "unknown_key",
@@ -238,6 +263,8 @@ impl Rejection {
             Self::TooManyPayments { .. }
             | Self::PaymentShort { .. }
             | Self::CardExceedsTotal { .. }
+            | Self::RefundExceedsTotal { .. }
+            | Self::RefundShort { .. }
             | Self::CashNotNeeded => "/payments".to_owned(),
             Self::QuantityOutOfRange { line } => format!("/lines/{line}/quantity"),
             Self::PriceNegative { line } => format!("/lines/{line}/unit_price"),
@@ -245,7 +272,10 @@ impl Rejection {
             Self::UnknownRegister(_) => "/register".to_owned(),
             Self::UnknownProduct { line, .. } => format!("/lines/{line}/product"),
             Self::CurrencyMismatch { .. } => "/currency".to_owned(),
-            Self::PaymentNotPositive { payment } => format!("/payments/{payment}"),
+            Self::TipNegative => "/tip".to_owned(),
+            Self::PaymentNotPositive { payment } | Self::PaymentNotNegative { payment } => {
+                format!("/payments/{payment}")
+            }
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
             Self::TooManyGrants { .. } | Self::BeyondOwnRights | Self::UnknownGrantStore(_) => "/grants".to_owned(),

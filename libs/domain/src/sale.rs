@@ -13,10 +13,11 @@ pub use submission::{MAX_LINES, MAX_PAYMENTS, MAX_QUANTITY, NewLine, Submission}
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{MerchantId, ProductId, RegisterId, SaleId, StoreId},
-    money::{Amount, Currency},
+    Invalid,
+    id::{CustomerId, MerchantId, ProductId, PromotionId, RegisterId, SaleId, ShiftId, StoreId, UserId},
+    money::{Amount, Currency, Overflow},
     quantity::Quantity,
-    tax::{Rate, TaxGroup, TaxRules},
+    tax::{Tax, TaxGroup, TaxRules},
     tender::Payment,
     text::Note,
     time::Timestamp,
@@ -24,13 +25,28 @@ use crate::{
 
 /// A completed sale: what happened, with the names, prices and rules of that moment. It never changes.
 ///
-/// The lines' amounts are the taxes' base, `net` + `tax` = `total`, and the payments' sum less `change` is `total`.
+/// What is due for the lines is the taxes' base, `net` + `tax` = `total`, and the payments' sum less `change` is `total` +
+/// `tip` + `cash_rounding`. Of returns all that is negative, as what goes back is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sale {
     /// The id of the command that submitted it.
     pub id: SaleId,
+    /// What kind of document it is.
+    pub kind: Kind,
+    /// Of a void, what it undoes.
+    pub voids: Option<SaleId>,
     /// Who sold.
     pub seller: Seller,
+    /// The number that the till gave it, by its own counter.
+    pub ticket: Option<Ticket>,
+    /// In which shift it counts.
+    pub shift: Option<ShiftId>,
+    /// Who rang it up.
+    pub cashier: Option<UserId>,
+    /// Whose sale it is, if not the cashier's.
+    pub salesperson: Option<UserId>,
+    /// Who bought.
+    pub customer: Option<CustomerId>,
     /// When the customer paid, by the till's clock.
     pub sold_at: Timestamp,
     /// When the sale was decided on, by the worker's clock.
@@ -49,6 +65,10 @@ pub struct Sale {
     pub tax: Amount,
     /// What the customer owed.
     pub total: Amount,
+    /// What the customer gave on top. It is not the merchant's, and not taxed.
+    pub tip: Amount,
+    /// What the part paid in cash was rounded by, to what there are coins for.
+    pub cash_rounding: Amount,
     /// What the customer paid with, in order.
     pub payments: Vec<Payment>,
     /// What went back in cash.
@@ -57,6 +77,61 @@ pub struct Sale {
     pub flags: Vec<Flag>,
     /// The cashier's remark.
     pub note: Option<Note>,
+}
+
+/// The number of a sale at its till: from 1 to 2^53 − 1, consecutive for each register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = u64, minimum = 1, maximum = 9_007_199_254_740_991_u64))]
+#[serde(try_from = "u64", into = "u64")]
+pub struct Ticket(u64);
+
+impl Ticket {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for Ticket {
+    type Error = Invalid;
+
+    fn try_from(number: u64) -> Result<Self, Invalid> {
+        // Numbers of canonical JSON (RFC 8785) are doubles.
+        if (1..1 << 53).contains(&number) { Ok(Self(number)) } else { Err(Invalid::Ticket) }
+    }
+}
+
+impl From<Ticket> for u64 {
+    fn from(ticket: Ticket) -> Self {
+        ticket.0
+    }
+}
+
+/// What kind of document a sale is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = SaleKind))]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Goods go out.
+    #[default]
+    Sale,
+    /// Goods come back.
+    Return,
+    /// Both.
+    Exchange,
+    /// A sale is undone.
+    Void,
+    /// Somebody practises: it counts nowhere.
+    Training,
+}
+
+impl Kind {
+    /// Whether it is a plain sale.
+    #[must_use]
+    pub fn is_sale(&self) -> bool {
+        *self == Self::Sale
+    }
 }
 
 /// Who sold, with the names of that moment.
@@ -85,16 +160,53 @@ pub struct Line {
     pub sku: String,
     /// The product's name.
     pub name: String,
-    /// How much, above zero.
+    /// How much: above zero, or below if it came back.
     pub quantity: Quantity,
     /// What one unit cost: net or gross by the sale's rules.
     pub unit_price: Amount,
     /// `quantity` × `unit_price`, rounded by the sale's rules.
     pub amount: Amount,
+    /// What was taken off, in order.
+    pub discounts: Vec<Discount>,
+    /// What comes back, if it was sold here.
+    pub original: Option<Original>,
     /// The product's tax category.
     pub tax_category: String,
-    /// The tax rate.
-    pub tax_rate: Rate,
+    /// The tax of that category.
+    pub tax: Tax,
+}
+
+impl Line {
+    /// What is due for it: the amount less the discounts. Tax is reckoned on it.
+    ///
+    /// # Errors
+    /// [`Overflow`] beyond the range.
+    pub fn due(&self) -> Result<Amount, Overflow> {
+        self.discounts.iter().try_fold(self.amount, |due, discount| due.checked_sub(discount.amount).ok_or(Overflow))
+    }
+}
+
+/// Something taken off a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discount {
+    /// How much: above zero, or below on a line that came back.
+    pub amount: Amount,
+    /// Why, as printed: the promotion's name or the cashier's reason.
+    pub name: String,
+    /// By which promotion; none if somebody took it off by hand.
+    pub promotion: Option<PromotionId>,
+}
+
+/// A line of a sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Original {
+    // In the order of canonical JSON, because receipts carry it.
+    /// Which of its lines, from 0.
+    pub line: u16,
+    /// The sale.
+    pub sale: SaleId,
 }
 
 /// What somebody should look at.

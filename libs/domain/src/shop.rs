@@ -8,7 +8,7 @@ use crate::{
     money::{Amount, Currency, Rounding},
     quantity::Quantity,
     sale::{Books, Merchant, NewLine, Product, Register, Sale, Store, Submission, submit},
-    tax::{TaxMode, TaxRounding, TaxRules},
+    tax::{CashStep, Tax, TaxMode, TaxRounding, TaxRules},
     tender::{Last4, Payment},
     text::Text,
     time::Timestamp,
@@ -22,7 +22,7 @@ pub(crate) const OTHER_REGISTER: RegisterId = RegisterId::new(Uuid::from_u128(5)
 pub(crate) const ESPRESSO: ProductId = ProductId::new(Uuid::from_u128(6));
 pub(crate) const BEANS: ProductId = ProductId::new(Uuid::from_u128(7));
 pub(crate) const RULES: TaxRules =
-    TaxRules { mode: TaxMode::Included, per: TaxRounding::Group, rounding: Rounding::HalfUp };
+    TaxRules { cash_step: CashStep::ONE, mode: TaxMode::Included, per: TaxRounding::Group, rounding: Rounding::HalfUp };
 
 pub(crate) fn amount(minor_units: i64) -> Amount {
     Amount::try_new(minor_units).unwrap()
@@ -52,7 +52,7 @@ pub(crate) fn books(rules: TaxRules) -> Books {
         name: name.to_owned(),
         unit_price: amount(price),
         tax_category: format!("vat-{percent}"),
-        tax_rate: percent.parse().unwrap(),
+        tax: Tax::single(percent.parse().unwrap()),
     };
     Books::new(
         merchant,
@@ -85,9 +85,14 @@ pub(crate) fn submission(number: u128) -> Submission {
         id: sale_id(number),
         store: STORE,
         register: REGISTER,
+        ticket: None,
+        cashier: None,
+        salesperson: None,
+        training: false,
         sold_at: noon(),
         currency: Currency::try_new("EUR").unwrap(),
         lines: vec![line(ESPRESSO, "2"), line(BEANS, "0.35")],
+        tip: Amount::ZERO,
         payments: vec![card, cash(2000)],
         note: Some(Text::try_new("thank you").unwrap()),
     }
@@ -106,6 +111,7 @@ pub(crate) fn other_sale(number: u128) -> Sale {
 prop_compose! {
     pub(crate) fn any_rules()(included: bool, line: bool, up: bool) -> TaxRules {
         TaxRules {
+            cash_step: CashStep::ONE,
             mode: if included { TaxMode::Included } else { TaxMode::Added },
             per: if line { TaxRounding::Line } else { TaxRounding::Group },
             rounding: if up { Rounding::HalfUp } else { Rounding::HalfEven },

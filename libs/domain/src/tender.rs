@@ -1,10 +1,14 @@
 //! Tenders: how a total is paid.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Invalid, Rejection,
+    id::AccountId,
     money::{Amount, Overflow},
+    tax::TaxRules,
     text::Text,
 };
 
@@ -52,7 +56,12 @@ pub type Reference = Text<64>;
 /// A card's brand, as the terminal names it.
 pub type Brand = Text<32>;
 
-/// What somebody paid with.
+/// The number of a voucher, or of whatever else was taken in.
+pub type VoucherReference = Text<64>;
+/// What a merchant calls a tender of their own: "lunch cheque", "bank transfer".
+pub type TenderName = Text<32>;
+
+/// What somebody paid with. Amounts are positive, or negative where money goes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payment {
     /// Notes and coins.
@@ -71,6 +80,41 @@ pub enum Payment {
         /// The last four digits of the card's number.
         last4: Option<Last4>,
     },
+    /// A gift card of the merchant's.
+    GiftCard {
+        /// What was taken from it.
+        amount: Amount,
+        /// Its account.
+        account: AccountId,
+    },
+    /// What the merchant owes the customer from a return.
+    StoreCredit {
+        /// What was taken from it.
+        amount: Amount,
+        /// Its account.
+        account: AccountId,
+    },
+    /// A piece of paper that somebody else redeems.
+    Voucher {
+        /// What it is taken for.
+        amount: Amount,
+        /// Its number.
+        reference: Option<VoucherReference>,
+    },
+    /// The customer's house account: they pay later.
+    OnAccount {
+        /// What is put on it.
+        amount: Amount,
+    },
+    /// Whatever else the merchant takes.
+    Custom {
+        /// What it is taken for.
+        amount: Amount,
+        /// What it is called.
+        name: TenderName,
+        /// Its number.
+        reference: Option<VoucherReference>,
+    },
 }
 
 /// The kinds of [`Payment`].
@@ -82,6 +126,16 @@ pub enum Kind {
     Cash,
     /// A card at a terminal.
     Card,
+    /// A gift card of the merchant's.
+    GiftCard,
+    /// What the merchant owes the customer from a return.
+    StoreCredit,
+    /// A piece of paper that somebody else redeems.
+    Voucher,
+    /// The customer's house account.
+    OnAccount,
+    /// Whatever else the merchant takes.
+    Custom,
 }
 
 impl Payment {
@@ -91,149 +145,109 @@ impl Payment {
         match self {
             Self::Cash { .. } => Kind::Cash,
             Self::Card { .. } => Kind::Card,
+            Self::GiftCard { .. } => Kind::GiftCard,
+            Self::StoreCredit { .. } => Kind::StoreCredit,
+            Self::Voucher { .. } => Kind::Voucher,
+            Self::OnAccount { .. } => Kind::OnAccount,
+            Self::Custom { .. } => Kind::Custom,
         }
     }
 
-    /// What was handed over or charged.
+    /// What was handed over, charged or given back.
     #[must_use]
     pub const fn amount(&self) -> Amount {
         match self {
-            Self::Cash { tendered } => *tendered,
-            Self::Card { amount, .. } => *amount,
+            Self::Cash { tendered: amount }
+            | Self::Card { amount, .. }
+            | Self::GiftCard { amount, .. }
+            | Self::StoreCredit { amount, .. }
+            | Self::Voucher { amount, .. }
+            | Self::OnAccount { amount }
+            | Self::Custom { amount, .. } => *amount,
         }
     }
 }
 
-/// How a total was paid: `paid` − `change` is the total.
+/// How a total was paid: `paid` − `change` is the total, the tip and `cash_rounding`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
     /// The payments as given.
     pub payments: Vec<Payment>,
+    /// What they come to.
+    pub balance: Balance,
+}
+
+/// What payments come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
     /// Their sum.
     pub paid: Amount,
+    /// What the part paid in cash was rounded by.
+    pub cash_rounding: Amount,
     /// What went back in cash.
     pub change: Amount,
 }
 
-/// Settles a total, which is not negative.
+/// Settles a total with a tip.
 ///
-/// Every payment is positive; a total of zero needs none. Cards never pay more than the total; cash covers the rest,
-/// and only of cash comes change, less than was tendered.
+/// If the customer owes, every payment is positive; nothing but cash may be more than is owed, cash covers the rest, rounded
+/// to what there are coins for, and only of cash comes change, less than was tendered. If money goes back, every payment is
+/// negative and they come to exactly what goes back, the part in cash rounded likewise. Nothing owed needs no payment.
 ///
 /// # Errors
 /// [`Rejection::PaymentNotPositive`], [`Rejection::CardExceedsTotal`], [`Rejection::PaymentShort`],
-/// [`Rejection::CashNotNeeded`] or [`Rejection::AmountOverflow`].
-pub fn settle(payments: &[Payment], total: Amount) -> Result<Settled, Rejection> {
-    let (paid, change) = balance(payments.iter().map(|payment| (payment.kind(), payment.amount())), total)?;
-    Ok(Settled { payments: payments.to_vec(), paid, change })
+/// [`Rejection::CashNotNeeded`], [`Rejection::PaymentNotNegative`], [`Rejection::RefundExceedsTotal`],
+/// [`Rejection::RefundShort`] or [`Rejection::AmountOverflow`].
+pub fn settle(payments: &[Payment], total: Amount, tip: Amount, rules: TaxRules) -> Result<Settled, Rejection> {
+    let given = payments.iter().map(|payment| (payment.kind(), payment.amount()));
+    Ok(Settled { payments: payments.to_vec(), balance: balance(given, total, tip, rules)? })
 }
 
-/// What is paid and what goes back: the rules of [`settle`] on kinds and amounts alone.
+/// What kinds and amounts of payments come to: the rules of [`settle`].
 pub(crate) fn balance(
     payments: impl Iterator<Item = (Kind, Amount)>,
     total: Amount,
-) -> Result<(Amount, Amount), Rejection> {
-    let (mut cash, mut card) = (Amount::ZERO, Amount::ZERO);
+    tip: Amount,
+    rules: TaxRules,
+) -> Result<Balance, Rejection> {
+    let owed = total.checked_add(tip).ok_or(Overflow)?;
+    let (mut cash, mut other) = (Amount::ZERO, Amount::ZERO);
     for (payment, (kind, amount)) in payments.enumerate() {
-        if amount <= Amount::ZERO {
-            return Err(Rejection::PaymentNotPositive { payment });
+        match (owed.is_negative(), amount.cmp(&Amount::ZERO)) {
+            (false, Ordering::Less | Ordering::Equal) => return Err(Rejection::PaymentNotPositive { payment }),
+            (true, Ordering::Greater | Ordering::Equal) => return Err(Rejection::PaymentNotNegative { payment }),
+            _ => {}
         }
-        let sum = match kind {
-            Kind::Cash => &mut cash,
-            Kind::Card => &mut card,
-        };
+        let sum = if kind == Kind::Cash { &mut cash } else { &mut other };
         *sum = sum.checked_add(amount).ok_or(Overflow)?;
     }
-    let rest = total.checked_sub(card).ok_or(Overflow)?;
-    if rest.is_negative() {
-        return Err(Rejection::CardExceedsTotal { excess: card.checked_sub(total).ok_or(Overflow)? });
+    let rest = owed.checked_sub(other).ok_or(Overflow)?;
+    if rest != Amount::ZERO && rest.is_negative() != owed.is_negative() {
+        let excess = other.checked_sub(owed).ok_or(Overflow)?;
+        return Err(if owed.is_negative() {
+            Rejection::RefundExceedsTotal { excess: rest }
+        } else {
+            Rejection::CardExceedsTotal { excess }
+        });
     }
-    let change = cash.checked_sub(rest).ok_or(Overflow)?;
-    if change.is_negative() {
-        return Err(Rejection::PaymentShort { missing: rest.checked_sub(cash).ok_or(Overflow)? });
-    }
-    if cash > Amount::ZERO && change >= cash {
+    let in_cash = rules.cash_step.round(rest, rules.rounding)?;
+    let change = cash.checked_sub(in_cash).ok_or(Overflow)?;
+    if owed.is_negative() {
+        match change.cmp(&Amount::ZERO) {
+            Ordering::Less => {
+                return Err(Rejection::RefundExceedsTotal { excess: in_cash.checked_sub(cash).ok_or(Overflow)? });
+            }
+            Ordering::Greater => return Err(Rejection::RefundShort { missing: change }),
+            Ordering::Equal => {}
+        }
+    } else if change.is_negative() {
+        return Err(Rejection::PaymentShort { missing: in_cash.checked_sub(cash).ok_or(Overflow)? });
+    } else if cash > Amount::ZERO && change >= cash {
         return Err(Rejection::CashNotNeeded);
     }
-    Ok((cash.checked_add(card).ok_or(Overflow)?, change))
+    let cash_rounding = in_cash.checked_sub(rest).ok_or(Overflow)?;
+    Ok(Balance { paid: cash.checked_add(other).ok_or(Overflow)?, cash_rounding, change })
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn amount(minor_units: i64) -> Amount {
-        Amount::try_new(minor_units).unwrap()
-    }
-
-    fn cash(tendered: i64) -> Payment {
-        Payment::Cash { tendered: amount(tendered) }
-    }
-
-    fn card(charged: i64) -> Payment {
-        Payment::Card { amount: amount(charged), reference: None, brand: None, last4: None }
-    }
-
-    fn change(payments: &[Payment], total: i64) -> Result<i64, Rejection> {
-        settle(payments, amount(total)).map(|settled| settled.change.get())
-    }
-
-    #[test]
-    fn change_comes_out_of_cash() {
-        assert_eq!(change(&[cash(1000)], 750), Ok(250));
-        assert_eq!(change(&[card(500), cash(500)], 750), Ok(250));
-        assert_eq!(change(&[card(750)], 750), Ok(0));
-        assert_eq!(change(&[cash(500), cash(500)], 750), Ok(250));
-        assert_eq!(change(&[], 0), Ok(0));
-    }
-
-    #[test]
-    fn what_does_not_settle_is_refused() {
-        assert_eq!(change(&[cash(500)], 750), Err(Rejection::PaymentShort { missing: amount(250) }));
-        assert_eq!(change(&[], 1), Err(Rejection::PaymentShort { missing: amount(1) }));
-        assert_eq!(change(&[card(751)], 750), Err(Rejection::CardExceedsTotal { excess: amount(1) }));
-        assert_eq!(change(&[card(750), cash(100)], 750), Err(Rejection::CashNotNeeded));
-        assert_eq!(change(&[cash(100)], 0), Err(Rejection::CashNotNeeded));
-        assert_eq!(change(&[cash(100), cash(0)], 100), Err(Rejection::PaymentNotPositive { payment: 1 }));
-        assert_eq!(change(&[card(-1), cash(101)], 100), Err(Rejection::PaymentNotPositive { payment: 0 }));
-        assert_eq!(
-            settle(&[cash(1), Payment::Cash { tendered: Amount::MAX }], amount(1)),
-            Err(Rejection::AmountOverflow)
-        );
-    }
-
-    #[test]
-    fn last4_is_four_digits() {
-        assert_eq!(Last4::try_new("0042").unwrap().as_str(), "0042");
-        for digits in ["", "042", "00042", "004x", "٤٤"] {
-            assert_eq!(Last4::try_new(digits), Err(Invalid::Last4), "{digits}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_settled_is_paid_exactly(
-            payments in prop::collection::vec((any::<bool>(), -10_i64..1000), 0..6), total in 0_i64..3000,
-        ) {
-            let payments: Vec<_> = payments.into_iter().map(|(is_cash, units)| if is_cash { cash(units) } else { card(units) }).collect();
-            let sum = |kind| payments.iter().filter(|p| p.kind() == kind).map(|p| p.amount().get()).sum::<i64>();
-            let (by_cash, by_card) = (sum(Kind::Cash), sum(Kind::Card));
-            match settle(&payments, amount(total)) {
-                Ok(settled) => {
-                    prop_assert_eq!(settled.paid.get() - settled.change.get(), total);
-                    prop_assert_eq!(settled.paid.get(), by_cash + by_card);
-                    prop_assert!(settled.change.get() >= 0 && (by_cash == 0 || settled.change.get() < by_cash));
-                    prop_assert!(by_card <= total);
-                    prop_assert_eq!(settled.payments, payments);
-                }
-                Err(Rejection::PaymentShort { missing }) => prop_assert_eq!(missing.get(), total - by_cash - by_card),
-                Err(Rejection::CardExceedsTotal { excess }) => prop_assert_eq!(excess.get(), by_card - total),
-                Err(Rejection::CashNotNeeded) => prop_assert!(by_cash > 0 && by_card == total),
-                Err(Rejection::PaymentNotPositive { payment }) => prop_assert!(payments[payment].amount().get() <= 0),
-                Err(other) => prop_assert!(false, "{other}"),
-            }
-        }
-    }
-}
+mod tests;

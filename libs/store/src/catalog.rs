@@ -5,13 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use sqlx::PgConnection;
 use tillstream_domain::{
     id::{MerchantId, ProductId, RegisterId, StoreId},
-    money::{Amount, Currency, Rounding},
+    money::{Amount, Currency},
     sale::{Books, Merchant, Product, Register, Store},
-    tax::{Rate, TaxMode, TaxRounding, TaxRules},
 };
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, rules};
 
 /// What a batch of decisions needs to know.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +53,7 @@ pub async fn books(conn: &mut PgConnection, wanted: &Wanted) -> Result<HashMap<M
 async fn merchants(conn: &mut PgConnection, wanted: &BTreeSet<MerchantId>) -> Result<Vec<Merchant>, Error> {
     let ids: Vec<Uuid> = wanted.iter().map(|id| id.uuid()).collect();
     let rows = sqlx::query!(
-        "select merchant_id, name, currency, tax_mode, tax_per, rounding from catalog.merchants
+        "select merchant_id, name, currency, tax_mode, tax_per, rounding, cash_step from catalog.merchants
          where merchant_id = any($1)",
         &ids
     )
@@ -62,33 +61,11 @@ async fn merchants(conn: &mut PgConnection, wanted: &BTreeSet<MerchantId>) -> Re
     .await?;
     rows.into_iter()
         .map(|row| {
-            let rules = tax_rules(&row.tax_mode, &row.tax_per, &row.rounding)?;
+            let rules = rules::read(&row.tax_mode, &row.tax_per, &row.rounding, row.cash_step)?;
             let currency = Currency::try_new(&row.currency).map_err(|error| Error::stored("merchant", &error))?;
             Ok(Merchant { id: MerchantId::new(row.merchant_id), name: row.name, currency, rules })
         })
         .collect()
-}
-
-/// A merchant's rules, from their names.
-pub(crate) fn tax_rules(mode: &str, per: &str, rounding: &str) -> Result<TaxRules, Error> {
-    let unknown = |what: &str| Error::stored("merchant", &format!("{what} is not known to this version"));
-    Ok(TaxRules {
-        mode: match mode {
-            "included" => TaxMode::Included,
-            "added" => TaxMode::Added,
-            _ => return Err(unknown("tax mode")),
-        },
-        per: match per {
-            "line" => TaxRounding::Line,
-            "group" => TaxRounding::Group,
-            _ => return Err(unknown("tax rounding")),
-        },
-        rounding: match rounding {
-            "half_up" => Rounding::HalfUp,
-            "half_even" => Rounding::HalfEven,
-            _ => return Err(unknown("rounding")),
-        },
-    })
 }
 
 type Of<T> = HashMap<MerchantId, Vec<T>>;
@@ -152,7 +129,8 @@ async fn products(conn: &mut PgConnection, wanted: &BTreeSet<(MerchantId, Produc
         wanted.iter().map(|(merchant, id)| (merchant.uuid(), id.uuid())).unzip();
     let rows = sqlx::query_as!(
         ProductRow,
-        "select p.merchant_id, p.product_id, p.sku, p.name, p.unit_price, p.tax_category, c.rate
+        "select p.merchant_id, p.product_id, p.sku, p.name, p.unit_price, p.tax_category, c.rate,
+           c.component_names, c.component_rates
          from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, product_id)
          join catalog.products p on p.merchant_id = wanted.merchant_id and p.product_id = wanted.product_id
          join catalog.tax_categories c on c.merchant_id = p.merchant_id and c.code = p.tax_category",
@@ -180,7 +158,8 @@ pub async fn page(
 ) -> Result<Vec<Product>, Error> {
     let rows = sqlx::query_as!(
         ProductRow,
-        "select p.merchant_id, p.product_id, p.sku, p.name, p.unit_price, p.tax_category, c.rate
+        "select p.merchant_id, p.product_id, p.sku, p.name, p.unit_price, p.tax_category, c.rate,
+           c.component_names, c.component_rates
          from catalog.products p
          join catalog.tax_categories c on c.merchant_id = p.merchant_id and c.code = p.tax_category
          where p.merchant_id = $1 and ($2::text is null or p.sku > $2)
@@ -243,6 +222,8 @@ struct ProductRow {
     unit_price: i64,
     tax_category: String,
     rate: i32,
+    component_names: Vec<String>,
+    component_rates: Vec<i32>,
 }
 
 impl TryFrom<ProductRow> for Product {
@@ -250,14 +231,13 @@ impl TryFrom<ProductRow> for Product {
 
     fn try_from(row: ProductRow) -> Result<Self, Error> {
         let stored = |error: &dyn std::fmt::Display| Error::stored("product", error);
-        let rate = u32::try_from(row.rate).map_err(|error| stored(&error))?;
         Ok(Self {
             id: ProductId::new(row.product_id),
             sku: row.sku,
             name: row.name,
             unit_price: Amount::try_new(row.unit_price).map_err(|error| stored(&error))?,
             tax_category: row.tax_category,
-            tax_rate: Rate::try_new(rate).map_err(|error| stored(&error))?,
+            tax: rules::read_tax(row.rate, row.component_names, &row.component_rates)?,
         })
     }
 }

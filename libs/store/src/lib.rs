@@ -12,6 +12,7 @@ pub mod inbox;
 pub mod privilege;
 pub mod receipt;
 pub mod role;
+mod rules;
 pub mod sale;
 pub mod seed;
 pub mod stock;

@@ -3,16 +3,15 @@
 use sqlx::PgConnection;
 use tillstream_domain::{
     id::{MerchantId, ProductId},
-    money::Rounding,
     quantity::Quantity,
     sale::{Merchant, Product, Register, Store},
     stock::{Level, Movement, Reason},
-    tax::{Rate, TaxMode, TaxRounding},
+    tax::Tax,
     time::Timestamp,
 };
 use uuid::Uuid;
 
-use crate::{Error, stock};
+use crate::{Error, rules, stock};
 
 /// A merchant with all that belongs to it.
 #[derive(Clone, Debug)]
@@ -23,8 +22,8 @@ pub struct Shop {
     pub stores: Vec<Store>,
     /// Its registers, with their stores.
     pub registers: Vec<Register>,
-    /// Its tax categories: code, name, rate.
-    pub tax_categories: Vec<(String, String, Rate)>,
+    /// Its tax categories: code, name, tax.
+    pub tax_categories: Vec<(String, String, Tax)>,
     /// Its products.
     pub products: Vec<Product>,
     /// What each product's level is at first, in each store.
@@ -60,15 +59,18 @@ pub async fn plant(conn: &mut PgConnection, shop: &Shop, now: Timestamp) -> Resu
         .execute(&mut *conn)
         .await?;
     }
-    for (code, name, rate) in &shop.tax_categories {
-        let rate = i32::try_from(rate.millionths()).expect("a rate is at most 1000 %");
+    for (code, name, tax) in &shop.tax_categories {
+        let (names, rates): (Vec<_>, Vec<_>) =
+            tax.components().iter().map(|part| (part.name.clone(), rules::column(part.rate))).unzip();
         sqlx::query!(
-            "insert into catalog.tax_categories (merchant_id, code, name, rate) values ($1, $2, $3, $4)
-             on conflict do nothing",
+            "insert into catalog.tax_categories (merchant_id, code, name, rate, component_names, component_rates)
+             values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
             merchant.uuid(),
             code,
             name,
-            rate
+            rules::column(tax.rate()),
+            &names,
+            &rates
         )
         .execute(&mut *conn)
         .await?;
@@ -98,27 +100,17 @@ pub async fn plant(conn: &mut PgConnection, shop: &Shop, now: Timestamp) -> Resu
 }
 
 async fn plant_merchant(conn: &mut PgConnection, merchant: &Merchant) -> Result<(), Error> {
-    let mode = match merchant.rules.mode {
-        TaxMode::Included => "included",
-        TaxMode::Added => "added",
-    };
-    let per = match merchant.rules.per {
-        TaxRounding::Line => "line",
-        TaxRounding::Group => "group",
-    };
-    let rounding = match merchant.rules.rounding {
-        Rounding::HalfUp => "half_up",
-        Rounding::HalfEven => "half_even",
-    };
+    let (mode, per, rounding, cash_step) = rules::columns(merchant.rules);
     sqlx::query!(
-        "insert into catalog.merchants (merchant_id, name, currency, tax_mode, tax_per, rounding)
-         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+        "insert into catalog.merchants (merchant_id, name, currency, tax_mode, tax_per, rounding, cash_step)
+         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
         merchant.id.uuid(),
         merchant.name,
         merchant.currency.code(),
         mode,
         per,
-        rounding
+        rounding,
+        cash_step
     )
     .execute(conn)
     .await?;

@@ -5,7 +5,7 @@ use tillstream_domain::{
     money::{Amount, Currency, Rounding},
     quantity::Quantity,
     sale::{Merchant, Product, Register, Store},
-    tax::{Rate, TaxMode, TaxRounding, TaxRules},
+    tax::{CashStep, Rate, Tax, TaxMode, TaxRounding, TaxRules},
 };
 use uuid::Uuid;
 
@@ -69,8 +69,13 @@ impl Fixture {
 
     pub(crate) fn seed(self) -> tillstream_store::seed::Shop {
         let valid = "the fixture's values are valid";
-        let rate = |millionths| Rate::try_new(millionths).expect(valid);
-        let rules = TaxRules { mode: TaxMode::Included, per: TaxRounding::Group, rounding: Rounding::HalfUp };
+        let tax = |millionths| Tax::single(Rate::try_new(millionths).expect(valid));
+        let rules = TaxRules {
+            cash_step: CashStep::ONE,
+            mode: TaxMode::Included,
+            per: TaxRounding::Group,
+            rounding: Rounding::HalfUp,
+        };
         let currency = Currency::try_new("EUR").expect(valid);
         let store = Store { id: self.store(), name: "High Street".to_owned() };
         let rates = [("standard", 190_000), ("reduced", 70_000), ("zero", 0)];
@@ -81,7 +86,7 @@ impl Fixture {
                 .collect(),
             stores: vec![store],
             tax_categories: rates
-                .map(|(code, millionths)| (code.to_owned(), code.to_owned(), rate(millionths)))
+                .map(|(code, millionths)| (code.to_owned(), code.to_owned(), tax(millionths)))
                 .to_vec(),
             products: PRODUCTS
                 .iter()
@@ -91,7 +96,7 @@ impl Fixture {
                     name: format!("A {sku}"),
                     unit_price: Amount::try_new(*price).expect(valid),
                     tax_category: (*category).to_owned(),
-                    tax_rate: rate(rates.iter().find(|(code, _)| code == category).expect(valid).1),
+                    tax: tax(rates.iter().find(|(code, _)| code == category).expect(valid).1),
                 })
                 .collect(),
             opening: Quantity::whole(100),

@@ -1,4 +1,4 @@
-//! What every route shares that changes who belongs to a merchant.
+//! What every route shares that changes something.
 
 use axum::{
     Json,
@@ -8,8 +8,8 @@ use axum::{
 };
 use serde::Serialize;
 use tillstream_contract::{
-    Message, Stage,
-    identity::{Changed, Command, Event},
+    Command, Message, Stage,
+    identity::{self, Changed},
 };
 use tillstream_domain::id::UserId;
 use tracing::error;
@@ -82,8 +82,8 @@ impl FromRequestParts<Edge> for Request {
 }
 
 impl Request {
-    /// Has the command decided; none if its outcome is not known yet.
-    pub(crate) async fn decide(&self, command: Command) -> Result<Option<Changed>, Problem> {
+    /// Has the command decided: the event that says how; none if its outcome is not known yet.
+    pub(crate) async fn decide<E: Message>(&self, command: impl Command) -> Result<Option<E>, Problem> {
         let Self { edge, caller, id, prefer, trace } = self;
         // The inbox keeps it for ever, and a plain hash of a name or an address tells who they are.
         let mut whole = command.kind().as_bytes().to_vec();
@@ -96,8 +96,8 @@ impl Request {
         let prefer = Prefer { until: Stage::Recorded, ..*prefer };
         match edge.0.commands.submit(caller, command, prefer, deadline(edge, prefer)).await? {
             Submitted::Pending => Ok(None),
-            Submitted::Done(event) => match event.open::<Event>() {
-                Ok(event) => Ok(Some(event.changed().clone())),
+            Submitted::Done(event) => match event.open() {
+                Ok(event) => Ok(Some(event)),
                 Err(failure) => {
                     error!(error = %failure, %id, "the worker's answer cannot be read; answering 202");
                     Ok(None)
@@ -106,9 +106,14 @@ impl Request {
         }
     }
 
+    /// Has a command about who belongs to the merchant decided.
+    pub(crate) async fn decide_identity(&self, command: identity::Command) -> Result<Option<Changed>, Problem> {
+        Ok(self.decide(command).await?.map(|event: identity::Event| event.changed().clone()))
+    }
+
     /// Has the command decided, and answers 200 with what changed.
-    pub(crate) async fn change(&self, command: Command) -> Result<Response, Problem> {
-        Ok(match self.decide(command).await? {
+    pub(crate) async fn change(&self, command: identity::Command) -> Result<Response, Problem> {
+        Ok(match self.decide_identity(command).await? {
             Some(changed) => shown(StatusCode::OK, changed.version, &changed),
             None => accepted(self.id),
         })
@@ -116,7 +121,7 @@ impl Request {
 
     /// The same, of what a user is: once it is done, their tokens are taken no longer, and refreshed ones say what they are.
     /// While it is not known to be done, nothing ends, for the worker may find that the caller may not do this.
-    pub(crate) async fn change_rights(&self, user: UserId, command: Command) -> Result<Response, Problem> {
+    pub(crate) async fn change_rights(&self, user: UserId, command: identity::Command) -> Result<Response, Problem> {
         let response = self.change(command).await?;
         if response.status() == StatusCode::OK {
             self.edge.0.marks.put(Mark::User(self.caller.merchant(), user)).await?;
@@ -125,7 +130,7 @@ impl Request {
     }
 
     /// The same, of a user who may nothing any more: their sessions end too.
-    pub(crate) async fn end(&self, user: UserId, command: Command) -> Result<Response, Problem> {
+    pub(crate) async fn end(&self, user: UserId, command: identity::Command) -> Result<Response, Problem> {
         let response = self.change(command).await?;
         if response.status() == StatusCode::OK {
             self.edge.0.sessions.end_all(&self.edge.0.marks, (self.caller.merchant(), user)).await?;
@@ -134,8 +139,8 @@ impl Request {
     }
 
     /// Has the command decided, and answers 201 with what was added and its place under `path`.
-    pub(crate) async fn add(&self, command: Command, path: &str) -> Result<Response, Problem> {
-        let Some(changed) = self.decide(command).await? else { return Ok(accepted(self.id)) };
+    pub(crate) async fn add(&self, command: identity::Command, path: &str) -> Result<Response, Problem> {
+        let Some(changed) = self.decide_identity(command).await? else { return Ok(accepted(self.id)) };
         let mut response = super::created(&format!("{path}/{}", changed.id), &changed);
         response.headers_mut().insert(header::ETAG, tag(changed.version));
         Ok(response)

@@ -7,7 +7,7 @@ use tillstream_domain::{
     identity::{Need, Permission, Place},
     money::Amount,
     sale,
-    tax::Rate,
+    tax::{Component, Rate},
 };
 use tillstream_store::catalog;
 use utoipa::ToSchema;
@@ -35,6 +35,9 @@ pub(crate) struct Product {
     tax_category: String,
     /// The category's rate, in percent.
     tax_rate: Rate,
+    /// The taxes of which it consists, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tax_components: Vec<Component>,
 }
 
 /// Products, by SKU.
@@ -66,7 +69,8 @@ pub(crate) async fn list(
 
 impl From<sale::Product> for Product {
     fn from(product: sale::Product) -> Self {
-        let sale::Product { id, sku, name, unit_price, tax_category, tax_rate } = product;
-        Self { id, sku, name, unit_price, tax_category, tax_rate }
+        let sale::Product { id, sku, name, unit_price, tax_category, tax } = product;
+        let (tax_rate, tax_components) = (tax.rate(), tax.components().to_vec());
+        Self { id, sku, name, unit_price, tax_category, tax_rate, tax_components }
     }
 }

@@ -324,7 +324,7 @@ pub(crate) async fn invite(request: Request, Id(id): Id<UserId>) -> Result<Respo
     let random = *random.first_chunk().expect("32 bytes are more than 20");
     let code = OneTimeCode::<INVITATION_CHARS>::of_random(random);
     let command = Command::InviteUser(NewInvitation { user: id, code_hash: ByteArray::new(code.hash()) });
-    let Some(changed) = request.decide(command).await? else { return Ok(accepted(request.id)) };
+    let Some(changed) = request.decide_identity(command).await? else { return Ok(accepted(request.id)) };
     let merchant = request.caller.merchant();
     let until = request.edge.read(merchant, async |conn| people::invited_until(conn, merchant, id).await);
     let until = until.await?.ok_or(Problem::NotYet("invitation"))?;

@@ -333,9 +333,13 @@ impl Till {
         to_json(&NewSale {
             store: self.memory.store,
             register: self.register,
+            ticket: None,
+            salesperson: None,
+            training: false,
             sold_at: None,
             currency: self.shop.merchant.currency,
             lines: sent.moves.iter().map(line).collect(),
+            tip: Amount::ZERO,
             payments: vec![Payment::Cash { tendered }],
             note: None,
         })

@@ -1,8 +1,11 @@
 use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Strategy};
 use serde_bytes::ByteBuf;
 use tillstream_domain::{
+    id::{AccountId, CustomerId, MerchantId, PromotionId, ShiftId},
     money::Rounding,
-    tax::{TaxMode, TaxRounding},
+    sale::{Flag, Kind, Original, Seller},
+    tax::{CashStep, Component, Rate, Tax, TaxGroup, TaxMode, TaxRounding, TaxRules},
+    tender::{Brand, Last4, Reference, TenderName},
 };
 
 use super::*;
@@ -29,9 +32,10 @@ fn moment() -> impl Strategy<Value = Timestamp> {
 
 fn rules() -> impl Strategy<Value = TaxRules> {
     let mode = select(vec![TaxMode::Included, TaxMode::Added]);
+    let step = select(vec![1, 5]).prop_map(|step| CashStep::try_new(step).unwrap());
     let per = select(vec![TaxRounding::Line, TaxRounding::Group]);
     let rounding = select(vec![Rounding::HalfUp, Rounding::HalfEven]);
-    (mode, per, rounding).prop_map(|(mode, per, rounding)| TaxRules { mode, per, rounding })
+    (step, mode, per, rounding).prop_map(|(cash_step, mode, per, rounding)| TaxRules { cash_step, mode, per, rounding })
 }
 
 fn seller() -> impl Strategy<Value = Seller> {
@@ -41,19 +45,33 @@ fn seller() -> impl Strategy<Value = Seller> {
     })
 }
 
+fn discount() -> impl Strategy<Value = domain::Discount> {
+    (amount(), any::<String>(), option::of(id(PromotionId::new)))
+        .prop_map(|(amount, name, promotion)| domain::Discount { amount, name, promotion })
+}
+
+fn tax() -> impl Strategy<Value = Tax> {
+    let component = ("[a-z]{1,9}", rate()).prop_map(|(name, rate)| Component { name, rate });
+    (rate(), vec(component, 0..3)).prop_map(|(rate, components)| Tax::recorded(rate, components))
+}
+
 fn line() -> impl Strategy<Value = domain::Line> {
     let quantity = (-Quantity::MAX.thousandths()..=Quantity::MAX.thousandths())
         .prop_map(|thousandths| Quantity::from_thousandths(thousandths).unwrap());
-    (id(ProductId::new), any::<[String; 3]>(), quantity, amount(), amount(), rate()).prop_map(
-        |(product, [sku, name, tax_category], quantity, unit_price, amount, tax_rate)| domain::Line {
+    let original = option::of((id(SaleId::new), any::<u16>()).prop_map(|(sale, line)| Original { line, sale }));
+    let what = (id(ProductId::new), any::<[String; 3]>());
+    (what, quantity, amount(), amount(), vec(discount(), 0..3), original, tax()).prop_map(
+        |((product, [sku, name, tax_category]), quantity, unit_price, amount, discounts, original, tax)| domain::Line {
             product,
             sku,
             name,
             quantity,
             unit_price,
             amount,
+            discounts,
+            original,
             tax_category,
-            tax_rate,
+            tax,
         },
     )
 }
@@ -70,24 +88,46 @@ fn payment() -> impl Strategy<Value = tender::Payment> {
             brand,
             last4
         }),
+        (amount(), id(AccountId::new)).prop_map(|(amount, account)| tender::Payment::GiftCard { amount, account }),
+        (amount(), id(AccountId::new)).prop_map(|(amount, account)| tender::Payment::StoreCredit { amount, account }),
+        amount().prop_map(|amount| tender::Payment::Voucher { amount, reference: None }),
+        amount().prop_map(|amount| tender::Payment::OnAccount { amount }),
+        amount().prop_map(|amount| {
+            let name = TenderName::try_new("lunch cheque").unwrap();
+            tender::Payment::Custom { amount, name, reference: None }
+        }),
     ]
 }
 
 fn sale() -> impl Strategy<Value = domain::Sale> {
-    let group =
-        (amount(), amount(), rate(), amount()).prop_map(|(gross, net, rate, tax)| TaxGroup { gross, net, rate, tax });
-    let who = (id(SaleId::new), seller(), moment(), moment());
+    let component = (any::<String>(), rate(), amount())
+        .prop_map(|(name, rate, tax)| tillstream_domain::tax::ComponentTax { name, rate, tax });
+    let group = (vec(component, 0..2), amount(), amount(), rate(), amount())
+        .prop_map(|(components, gross, net, rate, tax)| TaxGroup { components, gross, net, rate, tax });
+    let kind = select(vec![Kind::Sale, Kind::Return, Kind::Exchange, Kind::Void, Kind::Training]);
+    let what = (id(SaleId::new), kind, option::of(id(SaleId::new)), option::of(1_u64..1 << 53));
+    let people = (option::of(id(UserId::new)), option::of(id(UserId::new)), option::of(id(CustomerId::new)));
+    let who = (seller(), option::of(id(ShiftId::new)), people, moment(), moment());
     let how = (select(vec!["EUR", "JPY", "KWD"]), rules(), vec(line(), 0..4), vec(group, 0..3));
-    let sums = (amount(), amount(), amount(), amount());
+    let sums = [amount(), amount(), amount(), amount(), amount(), amount()];
     let flags = vec(select(vec![Flag::PriceDiffers, Flag::ClockAhead, Flag::Late]), 0..3);
     let note = option::of("[a-z]{1,9}").prop_map(|text| text.map(|text| Note::try_new(&text).unwrap()));
-    (who, how, sums, vec(payment(), 0..4), flags, note).prop_map(
-        |((id, seller, sold_at, recorded_at), (currency, rules, lines, taxes), sums, payments, flags, note)| {
-            let (net, tax, total, change) = sums;
+    (what, who, how, sums, vec(payment(), 0..4), flags, note).prop_map(
+        |((id, kind, voids, ticket), who, (currency, rules, lines, taxes), sums, payments, flags, note)| {
+            let (seller, shift, (cashier, salesperson, customer), sold_at, recorded_at) = who;
+            let [net, tax, total, tip, cash_rounding, change] = sums;
             let currency = Currency::try_new(currency).unwrap();
+            let ticket = ticket.map(|number| number.try_into().unwrap());
             domain::Sale {
                 id,
+                kind,
+                voids,
                 seller,
+                ticket,
+                shift,
+                cashier,
+                salesperson,
+                customer,
                 sold_at,
                 recorded_at,
                 currency,
@@ -97,6 +137,8 @@ fn sale() -> impl Strategy<Value = domain::Sale> {
                 net,
                 tax,
                 total,
+                tip,
+                cash_rounding,
                 payments,
                 change,
                 flags,

@@ -39,7 +39,8 @@ fn only_the_canonical_form_of_this_version_is_read() {
     assert_eq!(problem("Espresso", "\\u0045spresso"), journal::Problem::NotCanonical);
     assert_eq!(problem("\"0.35\"", "\"0.350\""), journal::Problem::NotCanonical);
     assert_eq!(problem("\"kind\":\"cash\"", "\"brand\":null,\"kind\":\"cash\""), journal::Problem::NotCanonical);
-    assert_eq!(problem("\"version\":1", "\"version\":2"), journal::Problem::Version(2));
+    assert_eq!(problem("\"version\":1", "\"version\":3"), journal::Problem::Version(3));
+    assert_eq!(problem("\"version\":1", "\"version\":2"), journal::Problem::NotCanonical);
     assert!(matches!(problem("\"net\"", "\"nett\""), journal::Problem::Content(_)));
 }
 

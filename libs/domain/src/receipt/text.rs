@@ -1,7 +1,7 @@
 //! A receipt in plain text.
 
-use super::{Content, ContentLine, ContentPayment, Hash, KeyId};
-use crate::{money::Amount, tender::Kind};
+use super::{Content, ContentDiscount, ContentLine, ContentPayment, Hash, KeyId};
+use crate::{money::Amount, sale, tender::Kind};
 
 /// Columns of a receipt on 80 mm paper.
 pub const WIDTH: usize = 42;
@@ -19,19 +19,35 @@ pub fn text(content: &Content, hash: &Hash, key: KeyId, width: usize) -> String 
     page.centered(&content.merchant.name);
     page.centered(&content.store.name);
     page.rule();
+    if let Some(title) = title(content.kind) {
+        page.centered(title);
+    }
     page.row(&format!("Register {}", content.register.code), &format!("No. {}", content.number));
     // To the second: "2026-11-23T12:00:00.250000Z" is printed as "2026-11-23 12:00:00 UTC".
     page.left(&format!("{} UTC", content.sold_at.to_rfc3339().replace('T', " ").split('.').next().unwrap_or_default()));
     page.rule();
-    for ContentLine { name, quantity, unit_price, amount, .. } in &content.lines {
+    for ContentLine { name, quantity, unit_price, amount, discounts, .. } in &content.lines {
         page.left(name);
         page.row(&format!("  {quantity} × {}", money(*unit_price)), &money(*amount));
+        for ContentDiscount { name, amount, .. } in discounts {
+            page.row(&format!("  {name}"), &Amount::ZERO.checked_sub(*amount).map(money).unwrap_or_default());
+        }
     }
     page.rule();
     for group in &content.taxes {
-        page.row(&format!("Tax {} % on {}", group.rate, money(group.net)), &money(group.tax));
+        for part in &group.components {
+            page.row(&format!("{} {} % on {}", part.name, part.rate, money(group.net)), &money(part.tax));
+        }
+        if group.components.is_empty() {
+            page.row(&format!("Tax {} % on {}", group.rate, money(group.net)), &money(group.tax));
+        }
     }
     page.row(&format!("TOTAL {}", content.currency), &money(content.total));
+    for (what, amount) in [("Tip", content.tip), ("Rounding", content.cash_rounding)] {
+        if !amount.is_zero() {
+            page.row(what, &money(amount));
+        }
+    }
     for payment in &content.payments {
         page.row(&label(payment), &money(payment.amount));
     }
@@ -47,9 +63,25 @@ pub fn text(content: &Content, hash: &Hash, key: KeyId, width: usize) -> String 
     page.out
 }
 
+/// What stands above anything but a sale.
+const fn title(kind: sale::Kind) -> Option<&'static str> {
+    match kind {
+        sale::Kind::Sale => None,
+        sale::Kind::Return => Some("RETURN"),
+        sale::Kind::Exchange => Some("EXCHANGE"),
+        sale::Kind::Void => Some("VOID"),
+        sale::Kind::Training => Some("TRAINING"),
+    }
+}
+
 fn label(payment: &ContentPayment) -> String {
     match payment.kind {
         Kind::Cash => "Cash".to_owned(),
+        Kind::GiftCard => "Gift card".to_owned(),
+        Kind::StoreCredit => "Store credit".to_owned(),
+        Kind::Voucher => "Voucher".to_owned(),
+        Kind::OnAccount => "On account".to_owned(),
+        Kind::Custom => payment.name.clone().unwrap_or_default(),
         Kind::Card => {
             let brand = payment.brand.as_deref().unwrap_or("Card");
             payment.last4.as_ref().map_or_else(|| brand.to_owned(), |last4| format!("{brand} *{last4}"))

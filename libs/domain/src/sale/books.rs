@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     id::{MerchantId, ProductId, RegisterId, StoreId},
     money::{Amount, Currency},
-    tax::{Rate, TaxRules},
+    tax::{Tax, TaxRules},
 };
 
 /// A merchant's standing data: all that a decision needs to know.
@@ -63,8 +63,8 @@ pub struct Product {
     pub unit_price: Amount,
     /// The merchant's name for how it is taxed.
     pub tax_category: String,
-    /// The rate of that category.
-    pub tax_rate: Rate,
+    /// The tax of that category.
+    pub tax: Tax,
 }
 
 impl Books {

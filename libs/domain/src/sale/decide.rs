@@ -1,6 +1,6 @@
 //! What becomes of a submitted sale.
 
-use super::{Books, Flag, Line, NewLine, Sale, Seller, Submission};
+use super::{Books, Flag, Kind, Line, NewLine, Sale, Seller, Submission};
 use crate::{
     Rejection,
     money::{Amount, Overflow, Rounding, divide},
@@ -32,11 +32,19 @@ pub fn submit(books: &Books, submission: &Submission, now: Timestamp) -> Result<
     for (at, new) in submission.lines.iter().enumerate() {
         lines.push(line(books, at, new)?);
     }
-    let taxes = tax::total(merchant.rules, lines.iter().map(|line| (line.tax_rate, line.amount)))?;
-    let settled = tender::settle(&submission.payments, taxes.gross)?;
+    let dues = lines.iter().map(Line::due).collect::<Result<Vec<_>, _>>()?;
+    let taxes = tax::total(merchant.rules, lines.iter().zip(dues).map(|(line, due)| (&line.tax, due)))?;
+    let settled = tender::settle(&submission.payments, taxes.gross, submission.tip, merchant.rules)?;
     Ok(Sale {
         id: submission.id,
+        kind: if submission.training { Kind::Training } else { Kind::Sale },
+        voids: None,
         seller,
+        ticket: submission.ticket,
+        shift: None,
+        cashier: submission.cashier,
+        salesperson: submission.salesperson,
+        customer: None,
         sold_at: submission.sold_at,
         recorded_at: now,
         currency: merchant.currency,
@@ -46,8 +54,10 @@ pub fn submit(books: &Books, submission: &Submission, now: Timestamp) -> Result<
         net: taxes.net,
         tax: taxes.tax,
         total: taxes.gross,
+        tip: submission.tip,
+        cash_rounding: settled.balance.cash_rounding,
         payments: settled.payments,
-        change: settled.change,
+        change: settled.balance.change,
         flags: flags(books, submission, now),
         note: submission.note.clone(),
     })
@@ -86,8 +96,10 @@ fn line(books: &Books, at: usize, new: &NewLine) -> Result<Line, Rejection> {
         quantity: new.quantity,
         unit_price,
         amount: line_amount(new.quantity, unit_price, books.merchant().rules.rounding)?,
+        discounts: Vec::new(),
+        original: None,
         tax_category: product.tax_category,
-        tax_rate: product.tax_rate,
+        tax: product.tax,
     })
 }
 

@@ -1,8 +1,9 @@
 //! A sale as a till reports it.
 
+use super::Ticket;
 use crate::{
     Rejection,
-    id::{ProductId, RegisterId, SaleId, StoreId},
+    id::{ProductId, RegisterId, SaleId, StoreId, UserId},
     money::{Amount, Currency},
     quantity::Quantity,
     tender::Payment,
@@ -26,12 +27,22 @@ pub struct Submission {
     pub store: StoreId,
     /// The till.
     pub register: RegisterId,
+    /// The number that the till gave it, by its own counter.
+    pub ticket: Option<Ticket>,
+    /// Who rings it up.
+    pub cashier: Option<UserId>,
+    /// Whose sale it is, if not the cashier's.
+    pub salesperson: Option<UserId>,
+    /// Somebody practises: it counts nowhere.
+    pub training: bool,
     /// When the customer paid, by the till's clock.
     pub sold_at: Timestamp,
     /// The currency of all amounts.
     pub currency: Currency,
     /// What was sold, 1 to [`MAX_LINES`].
     pub lines: Vec<NewLine>,
+    /// What the customer gives on top.
+    pub tip: Amount,
     /// What the customer paid with, at most [`MAX_PAYMENTS`].
     pub payments: Vec<Payment>,
     /// The cashier's remark.
@@ -55,11 +66,14 @@ impl Submission {
     ///
     /// # Errors
     /// [`Rejection::EmptyBasket`], [`Rejection::TooManyLines`], [`Rejection::TooManyPayments`],
-    /// [`Rejection::QuantityOutOfRange`] or [`Rejection::PriceNegative`].
+    /// [`Rejection::TipNegative`], [`Rejection::QuantityOutOfRange`] or [`Rejection::PriceNegative`].
     pub fn check(&self) -> Result<(), Rejection> {
         check_count(self.lines.len())?;
         if self.payments.len() > MAX_PAYMENTS {
             return Err(Rejection::TooManyPayments { count: self.payments.len(), max: MAX_PAYMENTS });
+        }
+        if self.tip.is_negative() {
+            return Err(Rejection::TipNegative);
         }
         for (line, NewLine { quantity, unit_price, .. }) in self.lines.iter().enumerate() {
             if *quantity <= Quantity::ZERO || *quantity > MAX_QUANTITY {

@@ -12,12 +12,28 @@ fn amount(minor_units: i64) -> Amount {
 }
 
 fn rules(mode: TaxMode, per: TaxRounding, rounding: Rounding) -> TaxRules {
-    TaxRules { mode, per, rounding }
+    TaxRules { cash_step: CashStep::ONE, mode, per, rounding }
+}
+
+fn component(name: &str, percent: &str) -> Component {
+    Component { name: name.to_owned(), rate: rate(percent) }
+}
+
+/// One rate, or the same in two halves.
+fn any_tax(millionths: u32, several: bool) -> Tax {
+    if !several {
+        return Tax::single(Rate(millionths));
+    }
+    let half = |name: &str, millionths| Component { name: name.to_owned(), rate: Rate(millionths) };
+    Tax::of(vec![half("state", millionths / 2), half("city", millionths - millionths / 2)]).unwrap()
 }
 
 /// Rate, net, tax and gross of each group.
 fn groups(rules: TaxRules, lines: &[(&str, i64)]) -> Vec<(String, i64, i64, i64)> {
-    let taxes = total(rules, lines.iter().map(|&(percent, units)| (rate(percent), amount(units)))).unwrap();
+    let taxes = {
+        let lines: Vec<_> = lines.iter().map(|&(percent, units)| (Tax::single(rate(percent)), amount(units))).collect();
+        total(rules, lines.iter().map(|(tax, amount)| (tax, *amount))).unwrap()
+    };
     taxes
         .groups
         .iter()
@@ -75,32 +91,62 @@ fn rates_are_percentages_in_text() {
 #[test]
 fn sums_beyond_the_range_are_refused() {
     let rules = rules(TaxMode::Added, TaxRounding::Line, Rounding::HalfUp);
-    assert_eq!(total(rules, [(rate("1"), Amount::MAX)]), Err(Overflow));
-    assert_eq!(total(rules, [(rate("0"), Amount::MAX), (rate("1"), amount(1))]), Err(Overflow));
-    assert_eq!(total(rules, [(rate("0"), Amount::MAX)]).unwrap().gross, Amount::MAX);
+    let [none, some] = ["0", "1"].map(|percent| Tax::single(rate(percent)));
+    assert_eq!(total(rules, [(&some, Amount::MAX)]), Err(Overflow));
+    assert_eq!(total(rules, [(&none, Amount::MAX), (&some, amount(1))]), Err(Overflow));
+    assert_eq!(total(rules, [(&none, Amount::MAX)]).unwrap().gross, Amount::MAX);
     assert!(total(rules, []).unwrap().groups.is_empty());
+}
+
+#[test]
+fn components_are_rounded_each_by_itself() {
+    // Québec: GST 5 % and QST 9.975 %, on 19.99: 0.9995 and 1.9940…, so 1.00 and 1.99.
+    let tax = Tax::of(vec![component("GST", "5"), component("QST", "9.975")]).unwrap();
+    assert_eq!(tax.rate().to_string(), "14.975");
+    let taxes = |mode, units| {
+        let rules = rules(mode, TaxRounding::Group, Rounding::HalfUp);
+        let group = total(rules, [(&tax, amount(units))]).unwrap().groups.remove(0);
+        let parts: Vec<_> = group.components.iter().map(|part| part.tax.get()).collect();
+        (group.net.get(), parts, group.gross.get())
+    };
+    assert_eq!(taxes(TaxMode::Added, 1999), (1999, vec![100, 199], 2298));
+    assert_eq!(taxes(TaxMode::Included, 2298), (1999, vec![100, 199], 2298));
+    assert_eq!(taxes(TaxMode::Added, -1999), (-1999, vec![-100, -199], -2298));
+    assert_eq!(Tax::of(vec![component("A", "600"), component("B", "600")]), Err(Invalid::Rate));
+    assert_eq!(Tax::of(Vec::new()), Ok(Tax::default()));
+}
+
+#[test]
+fn cash_is_rounded_to_what_there_are_coins_for() {
+    let round = |step, units| CashStep::try_new(step).unwrap().round(amount(units), Rounding::HalfUp).unwrap().get();
+    assert_eq!([1, 2, 3, 4, 5, 7, 8].map(|units| round(5, units)), [0, 0, 5, 5, 5, 5, 10]);
+    assert_eq!([round(1, 7), round(10, 5), round(100, 149), round(5, -3)], [7, 10, 100, -5]);
+    assert_eq!([0, 1001].map(CashStep::try_new), [const { Err(Invalid::CashStep) }; 2]);
 }
 
 proptest! {
     #[test]
-    fn everything_adds_up(rules in any_rules(), lines in prop::collection::vec((0_u32..300_000, -10_000_000_i64..10_000_000), 0..40)) {
-        let lines: Vec<_> = lines.into_iter().map(|(r, a)| (Rate(r / 50_000 * 50_000), amount(a))).collect();
-        let taxes = total(rules, lines.iter().copied()).unwrap();
+    fn everything_adds_up(rules in any_rules(), lines in prop::collection::vec((0_u32..300_000, any::<bool>(), -10_000_000_i64..10_000_000), 0..40)) {
+        let lines: Vec<_> = lines.into_iter().map(|(r, several, a)| (any_tax(r / 50_000 * 50_000, several), amount(a))).collect();
+        let taxes = total(rules, lines.iter().map(|(tax, amount)| (tax, *amount))).unwrap();
         let sum = |of: fn(&TaxGroup) -> Amount| taxes.groups.iter().map(|group| of(group).get()).sum::<i64>();
         prop_assert_eq!(taxes.net.get() + taxes.tax.get(), taxes.gross.get());
         prop_assert!(taxes.groups.iter().all(|group| group.net.get() + group.tax.get() == group.gross.get()));
-        prop_assert!(taxes.groups.is_sorted_by(|a, b| a.rate < b.rate));
+        prop_assert!(taxes.groups.is_sorted_by_key(|group| group.rate));
+        let parts = |group: &TaxGroup| group.components.iter().map(|part| part.tax.get()).sum::<i64>();
+        prop_assert!(taxes.groups.iter().all(|group| group.components.is_empty() || parts(group) == group.tax.get()));
         prop_assert_eq!(sum(|group| group.net), taxes.net.get());
         prop_assert_eq!(sum(|group| group.tax), taxes.tax.get());
         prop_assert_eq!(sum(|group| group.gross), taxes.gross.get());
         let base = if rules.mode == TaxMode::Included { taxes.gross } else { taxes.net };
         prop_assert_eq!(lines.iter().map(|(_, amount)| amount.get()).sum::<i64>(), base.get());
-        prop_assert_eq!(total(rules, lines.iter().rev().copied()), Ok(taxes));
+        prop_assert_eq!(total(rules, lines.iter().rev().map(|(tax, amount)| (tax, *amount))), Ok(taxes));
     }
 
     #[test]
     fn tax_is_the_nearest_unit(rules in any_rules(), percent in 0_u32..=100, units in 0_i64..1_000_000_000) {
-        let group = total(rules, [(Rate(percent * 10_000), amount(units))]).unwrap().groups[0];
+        let tax = Tax::single(Rate(percent * 10_000));
+        let group = total(rules, [(&tax, amount(units))]).unwrap().groups.remove(0);
         // Off by at most half a unit: |tax − net' × rate| where the exact tax is units × p / (100 or 100 + p).
         let whole = if rules.mode == TaxMode::Included { 100 + i64::from(percent) } else { 100 };
         prop_assert!((2 * (group.tax.get() * whole - units * i64::from(percent))).abs() <= whole);

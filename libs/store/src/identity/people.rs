@@ -9,7 +9,7 @@ use tillstream_domain::{
 };
 use uuid::Uuid;
 
-use crate::{Error, catalog::tax_rules, read};
+use crate::{Error, read, rules};
 
 /// A user.
 #[derive(Clone, Debug)]
@@ -168,7 +168,7 @@ pub async fn stores(conn: &mut PgConnection, merchant: MerchantId) -> Result<Vec
 /// When the statement fails or the row can't be read.
 pub async fn merchant(conn: &mut PgConnection, id: MerchantId) -> Result<Option<Merchant>, Error> {
     let row = sqlx::query!(
-        "select name, currency, tax_mode, tax_per, rounding, version from catalog.merchants where merchant_id = $1",
+        "select name, currency, tax_mode, tax_per, rounding, cash_step, version from catalog.merchants where merchant_id = $1",
         id.uuid()
     )
     .fetch_optional(conn)
@@ -178,7 +178,7 @@ pub async fn merchant(conn: &mut PgConnection, id: MerchantId) -> Result<Option<
             id,
             name: row.name,
             currency: Currency::try_new(&row.currency).map_err(|error| Error::stored("merchant", &error))?,
-            rules: tax_rules(&row.tax_mode, &row.tax_per, &row.rounding)?,
+            rules: rules::read(&row.tax_mode, &row.tax_per, &row.rounding, row.cash_step)?,
             version: u32::try_from(row.version).map_err(|error| Error::stored("merchant", &error))?,
         })
     })

@@ -6,13 +6,12 @@ use sqlx::PgConnection;
 use tillstream_domain::{
     id::{MerchantId, RegisterId, StoreId},
     identity::{Directory, Merchant, Register, Store},
-    money::{Currency, Rounding},
-    tax::{TaxMode, TaxRounding},
+    money::Currency,
 };
 use uuid::Uuid;
 
 use super::Wanted;
-use crate::{Error, catalog::tax_rules};
+use crate::{Error, rules};
 
 type Of<K, T> = BTreeMap<MerchantId, BTreeMap<K, T>>;
 
@@ -20,7 +19,7 @@ type Of<K, T> = BTreeMap<MerchantId, BTreeMap<K, T>>;
 pub(super) async fn merchants(conn: &mut PgConnection, wanted: &BTreeSet<MerchantId>) -> Result<Vec<Merchant>, Error> {
     let ids: Vec<Uuid> = wanted.iter().map(|id| id.uuid()).collect();
     let rows = sqlx::query!(
-        "select merchant_id, name, currency, tax_mode, tax_per, rounding, version from catalog.merchants
+        "select merchant_id, name, currency, tax_mode, tax_per, rounding, cash_step, version from catalog.merchants
          where merchant_id = any($1) order by merchant_id for no key update",
         &ids
     )
@@ -32,7 +31,7 @@ pub(super) async fn merchants(conn: &mut PgConnection, wanted: &BTreeSet<Merchan
                 id: MerchantId::new(row.merchant_id),
                 name: row.name,
                 currency: Currency::try_new(&row.currency).map_err(|error| Error::stored("merchant", &error))?,
-                rules: tax_rules(&row.tax_mode, &row.tax_per, &row.rounding)?,
+                rules: rules::read(&row.tax_mode, &row.tax_per, &row.rounding, row.cash_step)?,
                 version: version(row.version)?,
             })
         })
@@ -128,21 +127,10 @@ pub(super) async fn save(conn: &mut PgConnection, directories: &BTreeMap<Merchan
 
 /// Merchants are opened and changed rarely, so each has its statement.
 async fn save_merchant(conn: &mut PgConnection, merchant: &Merchant) -> Result<(), Error> {
-    let mode = match merchant.rules.mode {
-        TaxMode::Included => "included",
-        TaxMode::Added => "added",
-    };
-    let per = match merchant.rules.per {
-        TaxRounding::Line => "line",
-        TaxRounding::Group => "group",
-    };
-    let rounding = match merchant.rules.rounding {
-        Rounding::HalfUp => "half_up",
-        Rounding::HalfEven => "half_even",
-    };
+    let (mode, per, rounding, cash_step) = rules::columns(merchant.rules);
     sqlx::query!(
-        "insert into catalog.merchants (merchant_id, name, currency, tax_mode, tax_per, rounding, version)
-         values ($1, $2, $3, $4, $5, $6, $7)
+        "insert into catalog.merchants (merchant_id, name, currency, tax_mode, tax_per, rounding, cash_step, version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict (merchant_id) do update set name = excluded.name, version = excluded.version",
         merchant.id.uuid(),
         merchant.name,
@@ -150,6 +138,7 @@ async fn save_merchant(conn: &mut PgConnection, merchant: &Merchant) -> Result<(
         mode,
         per,
         rounding,
+        cash_step,
         i32::try_from(merchant.version).unwrap_or(i32::MAX)
     )
     .execute(conn)

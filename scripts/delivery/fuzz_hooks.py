@@ -1,7 +1,8 @@
 """Loaded by schemathesis: gives requests ids of things that there are, and looks for leaks in answers.
 
-FUZZ_KNOWN names a JSON file: {"role", "kept", "pools", "markers", "examples", "statuses"}: requests that shall succeed, by operation,
-and a file into which is written, for each operation, how often it was answered with which status.
+FUZZ_KNOWN names a JSON file: {"role", "till", "kept", "pools", "markers", "examples", "statuses"}: the seed of a till's key
+or null, requests that shall succeed, by operation, and a file into which is written, for each operation, how often it was
+answered with which status.
 """
 
 import atexit
@@ -15,9 +16,11 @@ from pathlib import Path
 
 import fuzz_system
 import schemathesis
+from fuzz_till import Till
 
 KNOWN = json.loads(Path(os.environ["FUZZ_KNOWN"]).read_text())
 STATUSES = {}
+TILL = Till(bytes.fromhex(KNOWN["till"])) if KNOWN["till"] else None
 
 
 def chosen(kind, value, ours):
@@ -60,6 +63,8 @@ def before_load_schema(context, raw_schema):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    # What schemathesis sends by itself, to see whether the token is asked for, stays unsigned.
+    kwargs["auth"] = TILL
     path = case.operation.path
     phase = case.meta.phase.name.value if case.meta else None
     example = KNOWN["examples"].get(case.operation.label) if phase == "examples" else None

@@ -6,12 +6,10 @@ import json
 import uuid
 
 PASSWORD = "correct staple 47 horses"
+PIN = "2580"
 ADDRESS = "{}@fuzz.example"
 # What an API key may here: all that a program does, and nothing about who may what.
 SCOPES = ["catalogue.read", "sales.submit", "sales.read", "stock.read", "stock.adjust", "events.read"]
-# Which of these a till must sign.
-TILLS_ONLY = {"POST /v1/approvals", "POST /v1/till/sessions", "GET /v1/till/users", "POST /v1/tills",
-              "POST /v1/tills/current/certificate", "POST /v1/registers/{id}/till-revocation"}
 # Which of these only somebody who has signed in can do.
 SESSIONS_ONLY = {"DELETE /v1/sessions/current", "PUT /v1/users/{id}/password"}
 
@@ -26,11 +24,13 @@ class People:
         # What no answer may hold but to who sent it → what it is.
         self.secrets = {PASSWORD: "a password"}
 
-    def send(self, method, path, body=None, token=None, **headers):
-        """The answer, which must be a success."""
-        all_headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4()), **headers}
-        all_headers |= {"Authorization": f"Bearer {token}"} if token else {}
-        status, _, text = self.system.ask(method, path, all_headers, None if body is None else json.dumps(body))
+    def send(self, method, path, body=None, token=None, till=None):
+        """The answer, which must be a success. A till signs the request."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        content = b"" if body is None else json.dumps(body).encode()
+        headers |= till.signature(method, path, headers, content) if till else {}
+        status, _, text = self.system.ask(method, path, headers, content)
         if status not in (200, 201):
             raise RuntimeError(f"{method} {path} answered {status}: {text}")
         return json.loads(text)
@@ -62,45 +62,40 @@ class People:
         return tokens
 
     def examples(self, store):
-        """Operation -> a request that succeeds once for the operator: {"path", "headers", "body"}."""
+        """Operation -> a request that succeeds once for the operator."""
         merchant = self.send("GET", "/v1/merchant", token=self.system.up["token"])
-        first = {"If-Match": '"1"'}
-
-        def of(thing, body=None, **more):
-            return {"path": {"id": thing}, "headers": dict(more.get("headers", {})), "body": body}
-
-        def body(value):
-            return {"path": {}, "headers": {}, "body": value}
-
         refreshed = self.signed_in("refreshed")
         self.signed_in("signing")
         found = {
-            "POST /v1/keys": body({"name": "Till roll", "scopes": SCOPES}),
-            "POST /v1/keys/{id}/revocation": of(self.key("revoked")["id"]),
-            "PATCH /v1/merchant": body({"name": merchant["name"]}) | {"headers": {"If-Match": f'"{merchant["version"]}"'}},
-            "POST /v1/passwords": body({"code": self.invited("redeeming")[1], "password": PASSWORD}),
-            "POST /v1/registers/{id}/enrolment": of(self.make("/v1/registers", {"store": store, "code": "F-0"})["id"]),
-            "POST /v1/registers": body({"store": store, "code": "F-1"}),
-            "POST /v1/sessions": body({"email": ADDRESS.format("signing"), "password": PASSWORD}),
-            "POST /v1/sessions/refresh": body({"refresh_token": refreshed["refresh_token"]}),
-            "GET /v1/users/{id}": of(self.user("shown")),
-            "GET /v1/users/{id}/export": of(self.user("exported")),
-            "POST /v1/stores": body({"name": "Added"}),
-            "PATCH /v1/stores/{id}": of(self.make("/v1/stores", {"name": "Renaming"})["id"], {"name": "Renamed"}, headers=first),
-            "POST /v1/users": body({"name": "Kim", "email": ADDRESS.format("kim"), "grants": [{"role": "cashier"}]}),
-            "PATCH /v1/users/{id}": of(self.user("renaming"), {"name": "Renamed"}, headers=first),
-            "PUT /v1/users/{id}/grants": of(self.user("regranted"), {"grants": [{"role": "auditor"}]}, headers=first),
-            "PUT /v1/users/{id}/pin": of(self.user("pinned"), {"pin": "2580"}),
+            "POST /v1/keys": request(body={"name": "Till roll", "scopes": SCOPES}),
+            "POST /v1/keys/{id}/revocation": request(self.key("revoked")["id"]),
+            "PATCH /v1/merchant": request(body={"name": merchant["name"]}, version=merchant["version"]),
+            "POST /v1/passwords": request(body={"code": self.invited("redeeming")[1], "password": PASSWORD}),
+            "POST /v1/registers/{id}/enrolment": request(self.make("/v1/registers", {"store": store, "code": "F-0"})["id"]),
+            "POST /v1/registers": request(body={"store": store, "code": "F-1"}),
+            "POST /v1/sessions": request(body={"email": ADDRESS.format("signing"), "password": PASSWORD}),
+            "POST /v1/sessions/refresh": request(body={"refresh_token": refreshed["refresh_token"]}),
+            "GET /v1/users/{id}": request(self.user("shown")),
+            "GET /v1/users/{id}/export": request(self.user("exported")),
+            "POST /v1/stores": request(body={"name": "Added"}),
+            "PATCH /v1/stores/{id}": request(self.make("/v1/stores", {"name": "Renaming"})["id"], {"name": "Renamed"}, version=1),
+            "POST /v1/users": request(body={"name": "Kim", "email": ADDRESS.format("kim"), "grants": [{"role": "cashier"}]}),
+            "PATCH /v1/users/{id}": request(self.user("renaming"), {"name": "Renamed"}, version=1),
+            "PUT /v1/users/{id}/grants": request(self.user("regranted"), {"grants": [{"role": "auditor"}]}, version=1),
+            "PUT /v1/users/{id}/pin": request(self.user("pinned"), {"pin": PIN}),
         }
         for action in ("deactivation", "erasure", "invitation", "sign-outs"):
-            found[f"POST /v1/users/{{id}}/{action}"] = of(self.user(action))
-        for example in found.values():
-            example["headers"]["Idempotency-Key"] = str(uuid.uuid4())
+            found[f"POST /v1/users/{{id}}/{action}"] = request(self.user(action))
         return found
 
     def own_examples(self, tokens):
         """The same for somebody who has signed in, about themself."""
         return {
-            "PUT /v1/users/{id}/password": {"path": {"id": tokens["user"]}, "headers": {"Idempotency-Key": str(uuid.uuid4())},
-                                            "body": {"current": PASSWORD, "password": PASSWORD[::-1]}},
+            "PUT /v1/users/{id}/password": request(tokens["user"], {"current": PASSWORD, "password": PASSWORD[::-1]}),
         }
+
+
+def request(thing=None, body=None, version=None):
+    """One that is to succeed, about a thing or none, of a version if that is asked for."""
+    headers = {"Idempotency-Key": str(uuid.uuid4())} | ({"If-Match": f'"{version}"'} if version else {})
+    return {"path": {"id": thing} if thing else {}, "headers": headers, "body": body}

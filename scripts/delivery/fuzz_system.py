@@ -3,7 +3,6 @@
 Who asks is of the first merchant. Of the second, the neighbour, nothing may ever be answered.
 """
 
-import base64
 import http.client
 import json
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 from chart_checks import tools
 from checking import ROOT, Missing
 from fuzz_people import People
+from fuzz_till import Tills, base64url, private_key
 
 START_SECONDS = 120
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -26,8 +26,6 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 OWN = "cafe0000-0000-8000-8000-000000000001"
 STORE = "cafe0000-0000-8000-8001-000000000001"
 NEIGHBOUR = "d00d0000-0000-8000-8000-000000000001"
-# What stands before the 32 bytes of an Ed25519 key (RFC 8410).
-PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
 # What this is the id of, where the path does not say so: a command is found by the key of its request, a sale's here.
 ALSO = {"command": "sale"}
 # Shorter texts of the neighbour's may well be ours too: a code of a register, a currency.
@@ -53,6 +51,7 @@ class System:
         try:
             self.wait()
             self.people = People(self)
+            self.tills = Tills(self, STORE)
             self.document = json.loads(self.ask("GET", "/openapi.json")[2])
             for merchant in (OWN, NEIGHBOUR):
                 for _ in range(SALES):
@@ -117,13 +116,7 @@ class System:
         """A bearer token with these claims, as libs/contract/src/token.rs makes it."""
         seed = bytes.fromhex((self.data / "secrets" / "tokens.ed25519").read_text().strip())
         body = ".".join(base64url(part.encode()) for part in ('{"alg":"EdDSA","typ":"JWT"}', json.dumps(claims)))
-        with tempfile.TemporaryDirectory() as temp:
-            key, message = Path(temp) / "key.der", Path(temp) / "message"
-            key.write_bytes(PKCS8 + seed)
-            message.write_text(body)
-            signature = subprocess.run(["openssl", "pkeyutl", "-sign", "-keyform", "DER", "-inkey", key, "-rawin", "-in", message],
-                                       check=True, capture_output=True).stdout
-        return f"{body}.{base64url(signature)}"
+        return f"{body}.{base64url(private_key(seed).sign(body.encode()))}"
 
     def secrets(self):
         """Secret → where it is from. What is published, public halves, is none."""
@@ -189,10 +182,6 @@ class Harvest:
             self.texts.setdefault(value, f"{kind}, as in {where}")
             if UUID.fullmatch(value):
                 self.ids.setdefault(kind, set()).add(value)
-
-
-def base64url(text):
-    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def singular(name):

@@ -34,7 +34,7 @@ use crate::{
     problem::Problem,
     routes::{
         audit, commands, events, keys, merchant, passwords, pins, privacy, products, receipts, registers, sales,
-        sessions, stock, stores, tills, users,
+        sessions, stock, stores, tills, users, voids,
     },
 };
 
@@ -119,6 +119,7 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
     OpenApiRouter::with_openapi(Frame::openapi())
         .routes(routes!(sales::submit, sales::list))
         .routes(routes!(sales::show))
+        .routes(routes!(voids::void))
         .routes(routes!(receipts::show))
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
@@ -132,6 +133,7 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(pins::approve))
         .routes(routes!(pins::set))
         .routes(routes!(registers::list, registers::add))
+        .routes(routes!(registers::ticket_gaps))
         .routes(routes!(merchant::show, merchant::change))
         .routes(routes!(stores::list, stores::add))
         .routes(routes!(stores::change))

@@ -211,7 +211,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    sale::Command { Submit = "sale.submit.v1" }
+    sale::Command { Submit = "sale.submit.v1", Void = "sale.void.v1" }
     sale::Event { Recorded = "sale.recorded.v1" }
     stock::Command { Adjust = "stock.adjust.v1" }
     stock::Event { Moved = "stock.moved.v1" }

@@ -4,16 +4,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use tillstream_bus::{Bus, subject::Class, trim::Keep};
-use tillstream_contract::{
-    Command as _, Envelope, Outcome, Refusal, Stage,
-    sale::{Command, Event, Recorded, Sale},
-};
-use tillstream_domain::{
-    id::MerchantId,
-    identity::Need,
-    sale::{self, Books},
-    time::Timestamp,
-};
+use tillstream_contract::{Command as _, Envelope, Outcome, Refusal, Stage, sale::Command};
+use tillstream_domain::{id::MerchantId, identity::Need, sale::Books, time::Timestamp};
 use tillstream_runtime::{
     Item, Process, Settings, Worker,
     health::describe,
@@ -83,17 +75,18 @@ async fn count_dead_letters(process: Process, bus: Bus) {
     .await;
 }
 
+mod sale;
 mod trim;
 
-/// Decides on sales.
+/// Decides on what happens at the counter.
 #[derive(Debug)]
 pub struct Sales;
 
-/// Whose books a batch needs, and the sales that it completes.
+/// What a batch needs to know, and what its decisions change.
 #[derive(Debug)]
 pub struct State {
     books: HashMap<MerchantId, Books>,
-    completed: Vec<Sale>,
+    sales: sale::State,
 }
 
 impl Worker for Sales {
@@ -109,35 +102,34 @@ impl Worker for Sales {
     }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
-        let mut wanted = catalog::Wanted::default();
+        let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
         for item in batch {
-            let Command::Submit(sale) = &item.message;
             let merchant = item.envelope.merchant;
-            wanted.merchants.insert(merchant);
-            wanted.registers.insert((merchant, sale.register));
-            wanted.stores.insert((merchant, sale.store));
-            wanted.products.extend(sale.lines.iter().map(|line| (merchant, line.product)));
+            books.merchants.insert(merchant);
+            match &item.message {
+                Command::Submit(new) => sales.submit(&mut books, merchant, new),
+                Command::Void(new) => sales.void(merchant, new),
+            }
         }
-        Ok(State { books: catalog::books(conn, &wanted).await?, completed: Vec::with_capacity(batch.len()) })
+        Ok(State { books: catalog::books(conn, &books).await?, sales: sales.load(conn).await? })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
-        let Command::Submit(new) = &item.message;
-        let Some(books) = state.books.get(&item.envelope.merchant) else {
-            return Outcome::Rejected(Refusal::unknown_merchant(item.envelope.merchant));
+        let envelope = &item.envelope;
+        let Some(books) = state.books.get(&envelope.merchant) else {
+            return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
         };
-        match sale::submit(books, &new.submission(&item.envelope), now) {
-            Ok(sale) => {
-                let sale = Sale::from(sale);
-                let event = Event::Recorded(Recorded { sale: sale.clone() });
-                state.completed.push(sale);
-                Outcome::Accepted(vec![Envelope::caused_by(&item.envelope, &event, now)])
-            }
+        let event = match &item.message {
+            Command::Submit(new) => state.sales.submit(books, envelope, new, now),
+            Command::Void(new) => state.sales.void(envelope, new, now),
+        };
+        match event {
+            Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
             Err(rejection) => Outcome::Rejected(rejection.into()),
         }
     }
 
     async fn save(&self, conn: &mut PgConnection, state: State, _now: Timestamp) -> Result<(), Error> {
-        tillstream_store::sale::save(conn, &state.completed).await
+        state.sales.save(conn).await
     }
 }

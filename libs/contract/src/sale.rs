@@ -10,7 +10,7 @@ use tillstream_domain::{
     identity::{Actor, Need, Permission, Place},
     money::{Amount, Currency},
     quantity::Quantity,
-    sale::{self as domain, Submission, Ticket},
+    sale::{self as domain, Original, Submission, Ticket, Voiding},
     tender,
     text::Note,
     time::Timestamp,
@@ -28,6 +28,8 @@ messages! {
     Command {
         /// Record a sale.
         Submit(NewSale) = "sale.submit.v1",
+        /// Undo a sale.
+        Void(NewVoid) = "sale.void.v1",
     }
 }
 
@@ -51,7 +53,8 @@ impl Event {
 impl crate::Command for Command {
     fn need(&self) -> Need {
         match self {
-            Self::Submit(sale) => Need::new(Permission::Sell, Place::Register(sale.store, sale.register)),
+            Self::Submit(sale) => Need::new(sale.permission(), Place::Register(sale.store, sale.register)),
+            Self::Void(void) => Need::new(Permission::Void, Place::Register(void.store, void.register)),
         }
     }
 }
@@ -72,6 +75,10 @@ pub struct NewSale {
     /// Whether somebody practises: the sale is kept, and counts nowhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub training: bool,
+    /// Whether the till had no connection when it was sold. What happened then is a fact: a return that would be refused is
+    /// recorded and flagged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offline: bool,
     /// When the customer paid; now, if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sold_at: Option<Timestamp>,
@@ -97,8 +104,12 @@ pub struct NewSale {
 pub struct NewLine {
     /// The product.
     pub product: ProductId,
-    /// How much of it, above zero.
+    /// How much of it: above zero, or below for what comes back.
     pub quantity: Quantity,
+    /// What comes back, if it was sold by this merchant: then it is worth what was paid for it. Without it whoever submits
+    /// it needs the permission `returns.unlinked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<Original>,
     /// What the till charged for one unit, in minor units; the catalogue's price, if left out. A price that differs from
     /// the catalogue's is taken and flagged for review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,7 +123,59 @@ pub struct Recorded {
     pub sale: Sale,
 }
 
+/// A sale to undo, as long as its shift is open. The void's id is the request's `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewVoid {
+    /// The sale.
+    pub sale: SaleId,
+    /// Where it was sold.
+    pub store: StoreId,
+    /// The register at which it was sold: it is undone there.
+    pub register: RegisterId,
+    /// The number that the till gives the void by its own counter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+    /// When; now, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voided_at: Option<Timestamp>,
+    /// Why: up to 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 500)]
+    pub note: Option<Note>,
+}
+
+impl NewVoid {
+    /// What the domain decides on: this void, with id, time and sender of the envelope in which it came.
+    #[must_use]
+    pub fn voiding(&self, envelope: &Envelope) -> Voiding {
+        Voiding {
+            id: SaleId::new(envelope.id),
+            sale: self.sale,
+            store: self.store,
+            register: self.register,
+            ticket: self.ticket,
+            cashier: user(envelope),
+            at: self.voided_at.unwrap_or(envelope.at),
+            note: self.note.clone(),
+        }
+    }
+}
+
+/// The person who sent it, if it was one.
+fn user(envelope: &Envelope) -> Option<UserId> {
+    match envelope.actor.parse() {
+        Ok(Actor::User(user)) => Some(user),
+        _ => None,
+    }
+}
+
 impl NewSale {
+    /// What it takes to submit it: goods that come back without their sale take more than selling.
+    fn permission(&self) -> Permission {
+        let unlinked = |line: &NewLine| line.quantity < Quantity::ZERO && line.original.is_none();
+        if self.lines.iter().any(unlinked) { Permission::ReturnUnlinked } else { Permission::Sell }
+    }
+
     /// Checks what the body alone decides, for a sale submitted as `id` at `at`.
     ///
     /// # Errors
@@ -124,11 +187,7 @@ impl NewSale {
     /// What the domain decides on: this sale, with the id and time of the envelope in which it came.
     #[must_use]
     pub fn submission(&self, envelope: &Envelope) -> Submission {
-        let cashier = match envelope.actor.parse() {
-            Ok(Actor::User(user)) => Some(user),
-            _ => None,
-        };
-        self.submitted(envelope.id, cashier, envelope.at)
+        self.submitted(envelope.id, user(envelope), envelope.at)
     }
 
     fn submitted(&self, id: Uuid, cashier: Option<UserId>, at: Timestamp) -> Submission {
@@ -140,6 +199,7 @@ impl NewSale {
             cashier,
             salesperson: self.salesperson,
             training: self.training,
+            offline: self.offline,
             sold_at: self.sold_at.unwrap_or(at),
             currency: self.currency,
             lines: self.lines.iter().map(domain::NewLine::from).collect(),
@@ -152,7 +212,7 @@ impl NewSale {
 
 impl From<&NewLine> for domain::NewLine {
     fn from(line: &NewLine) -> Self {
-        Self { product: line.product, quantity: line.quantity, unit_price: line.unit_price }
+        Self { product: line.product, quantity: line.quantity, original: line.original, unit_price: line.unit_price }
     }
 }
 

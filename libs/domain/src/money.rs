@@ -159,6 +159,14 @@ impl Amount {
     }
 }
 
+impl std::ops::Neg for Amount {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
 impl TryFrom<i64> for Amount {
     type Error = Invalid;
 

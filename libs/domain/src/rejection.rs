@@ -1,9 +1,10 @@
 //! Why a command is refused.
 
 use crate::{
-    id::{KeyId, MerchantId, ProductId, RegisterId, StoreId, UserId},
+    id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, StoreId, UserId},
     identity::{Need, Permission, Place},
     money::{Amount, Currency, Overflow},
+    quantity::Quantity,
     stock::Reason,
 };
 
@@ -57,6 +58,45 @@ pub enum Rejection {
         line: usize,
         /// The product.
         product: ProductId,
+    },
+    /// A line that names what comes back has a quantity above zero.
+    #[error("line {line} comes back, so its quantity must be below zero")]
+    ReturnNotNegative {
+        /// The line.
+        line: usize,
+    },
+    /// The merchant has no such sale, or not at that register.
+    #[error("there is no sale {0} there")]
+    UnknownSale(SaleId),
+    /// What is to come back was not sold.
+    #[error("line {line} names no line of a sale of which something can come back")]
+    NotReturnable {
+        /// The line.
+        line: usize,
+    },
+    /// More is to come back than is left.
+    #[error("of what line {line} returns, {left} is left")]
+    ReturnExceeds {
+        /// The line.
+        line: usize,
+        /// What is left.
+        left: Quantity,
+    },
+    /// More is to go back to a tender than was paid with it.
+    #[error("payment {payment} gives back more than is left of what was paid so, which is {} minor units", left.get())]
+    RefundExceedsTender {
+        /// The payment.
+        payment: usize,
+        /// What is left.
+        left: Amount,
+    },
+    /// A sale that cannot be undone.
+    #[error("sale {sale} cannot be voided: {why}")]
+    NotVoidable {
+        /// The sale.
+        sale: SaleId,
+        /// Why.
+        why: &'static str,
     },
     /// The merchant sells in another currency.
     #[error("the merchant sells in {expected}, not in {found}")]
@@ -226,6 +266,12 @@ impl Rejection {
             Self::CardExceedsTotal { .. } => "card_exceeds_total",
             Self::CashNotNeeded => "cash_not_needed",
             Self::TipNegative => "tip_negative",
+            Self::ReturnNotNegative { .. } => "return_not_negative",
+            Self::UnknownSale(_) => "unknown_sale",
+            Self::NotReturnable { .. } => "not_returnable",
+            Self::ReturnExceeds { .. } => "return_exceeds",
+            Self::RefundExceedsTender { .. } => "refund_exceeds_tender",
+            Self::NotVoidable { .. } => "not_voidable",
             Self::PaymentNotNegative { .. } => "payment_not_negative",
             Self::RefundExceedsTotal { .. } => "refund_exceeds_total",
             Self::RefundShort { .. } => "refund_short",
@@ -266,14 +312,19 @@ impl Rejection {
             | Self::RefundExceedsTotal { .. }
             | Self::RefundShort { .. }
             | Self::CashNotNeeded => "/payments".to_owned(),
-            Self::QuantityOutOfRange { line } => format!("/lines/{line}/quantity"),
+            Self::ReturnNotNegative { line } | Self::QuantityOutOfRange { line } | Self::ReturnExceeds { line, .. } => {
+                format!("/lines/{line}/quantity")
+            }
+            Self::NotReturnable { line } => format!("/lines/{line}/original"),
             Self::PriceNegative { line } => format!("/lines/{line}/unit_price"),
             Self::UnknownStore(_) => "/store".to_owned(),
             Self::UnknownRegister(_) => "/register".to_owned(),
             Self::UnknownProduct { line, .. } => format!("/lines/{line}/product"),
             Self::CurrencyMismatch { .. } => "/currency".to_owned(),
             Self::TipNegative => "/tip".to_owned(),
-            Self::PaymentNotPositive { payment } | Self::PaymentNotNegative { payment } => {
+            Self::PaymentNotPositive { payment }
+            | Self::PaymentNotNegative { payment }
+            | Self::RefundExceedsTender { payment, .. } => {
                 format!("/payments/{payment}")
             }
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
@@ -287,6 +338,8 @@ impl Rejection {
             Self::AmountOverflow
             | Self::Forbidden(_)
             | Self::UnknownUser(_)
+            | Self::UnknownSale(_)
+            | Self::NotVoidable { .. }
             | Self::UnknownKey(_)
             | Self::TillNotEnrolled(_)
             | Self::WrongCredentials

@@ -2,13 +2,17 @@
 
 mod books;
 mod decide;
+mod reversal;
 mod submission;
+mod void;
 
 pub use books::{Books, Merchant, Product, Register, Store};
 pub(crate) use decide::line_amount;
 pub use decide::{AHEAD_MICROS, LATE_MICROS, submit};
+pub use reversal::{Past, Pasts, Returned, Reversal};
 pub(crate) use submission::check_count;
 pub use submission::{MAX_LINES, MAX_PAYMENTS, MAX_QUANTITY, NewLine, Submission};
+pub use void::{Voiding, void};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +81,14 @@ pub struct Sale {
     pub flags: Vec<Flag>,
     /// The cashier's remark.
     pub note: Option<Note>,
+}
+
+impl Sale {
+    /// The sales of which something comes back by it: none by practice.
+    pub fn reverses(&self) -> impl Iterator<Item = SaleId> {
+        let counts = self.kind != Kind::Training;
+        self.lines.iter().filter_map(move |line| Some(line.original.filter(|_| counts)?.sale))
+    }
 }
 
 /// The number of a sale at its till: from 1 to 2^53 − 1, consecutive for each register.
@@ -200,7 +212,6 @@ pub struct Discount {
 /// A line of a sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Original {
     // In the order of canonical JSON, because receipts carry it.
     /// Which of its lines, from 0.
@@ -220,4 +231,10 @@ pub enum Flag {
     ClockAhead,
     /// The sale arrived more than a day after it happened.
     Late,
+    /// The till gave its ticket number to another sale too: there may be two tills that take themselves for the same.
+    TicketRepeated,
+    /// More came back than was left of a line: it was taken back without a connection.
+    ReturnExceeds,
+    /// What came back was sold in a sale that is not known: it was taken back without a connection.
+    OriginalUnknown,
 }

@@ -7,7 +7,7 @@ use crate::{
     id::{MerchantId, ProductId, RegisterId, SaleId, StoreId},
     money::{Amount, Currency, Rounding},
     quantity::Quantity,
-    sale::{Books, Merchant, NewLine, Product, Register, Sale, Store, Submission, submit},
+    sale::{Books, Merchant, NewLine, Pasts, Product, Register, Sale, Store, Submission, submit},
     tax::{CashStep, Tax, TaxMode, TaxRounding, TaxRules},
     tender::{Last4, Payment},
     text::Text,
@@ -66,7 +66,7 @@ pub(crate) fn books(rules: TaxRules) -> Books {
 }
 
 pub(crate) fn line(product: ProductId, how_much: &str) -> NewLine {
-    NewLine { product, quantity: quantity(how_much), unit_price: None }
+    NewLine { product, quantity: quantity(how_much), original: None, unit_price: None }
 }
 
 pub(crate) fn cash(tendered: i64) -> Payment {
@@ -89,6 +89,7 @@ pub(crate) fn submission(number: u128) -> Submission {
         cashier: None,
         salesperson: None,
         training: false,
+        offline: false,
         sold_at: noon(),
         currency: Currency::try_new("EUR").unwrap(),
         lines: vec![line(ESPRESSO, "2"), line(BEANS, "0.35")],
@@ -99,13 +100,13 @@ pub(crate) fn submission(number: u128) -> Submission {
 }
 
 pub(crate) fn sale(number: u128) -> Sale {
-    submit(&books(RULES), &submission(number), noon()).unwrap()
+    submit(&books(RULES), &submission(number), &mut Pasts::new(), noon()).unwrap()
 }
 
 /// A sale at the other register.
 pub(crate) fn other_sale(number: u128) -> Sale {
     let elsewhere = Submission { store: OTHER_STORE, register: OTHER_REGISTER, ..submission(number) };
-    submit(&books(RULES), &elsewhere, noon()).unwrap()
+    submit(&books(RULES), &elsewhere, &mut Pasts::new(), noon()).unwrap()
 }
 
 prop_compose! {
@@ -133,12 +134,13 @@ prop_compose! {
         let lines = lines.into_iter().map(|(beans, thousandths, price)| NewLine {
             product: if beans { BEANS } else { ESPRESSO },
             quantity: Quantity::from_thousandths(thousandths).unwrap(),
+            original: None,
             unit_price: price.map(amount),
         });
         let mut submission = Submission { lines: lines.collect(), payments: Vec::new(), ..submission(number) };
         submission.note = note.and_then(|note| Text::try_new(&note).ok());
         // What is owed is what the refusal says is missing.
-        if let Err(crate::Rejection::PaymentShort { missing }) = submit(&books, &submission, noon()) {
+        if let Err(crate::Rejection::PaymentShort { missing }) = submit(&books, &submission, &mut Pasts::new(), noon()) {
             let by_card = card.min(missing.get());
             let Payment::Card { reference, brand, last4, .. } = self::submission(0).payments.swap_remove(0) else { unreachable!() };
             submission.payments.push(Payment::Card { amount: amount(by_card), reference, brand, last4 });

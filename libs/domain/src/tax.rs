@@ -104,7 +104,7 @@ pub struct TaxRules {
     // In the order of canonical JSON, because receipts carry it.
     /// What is paid in cash is rounded to a multiple of so many minor units: 5 for Swiss francs. Left out for 1.
     #[serde(default, skip_serializing_if = "CashStep::is_one")]
-    #[cfg_attr(feature = "schema", schema(value_type = u16, minimum = 1, maximum = 1000, default = 1))]
+    #[cfg_attr(feature = "schema", schema(value_type = u16, minimum = 1, maximum = 1000))]
     pub cash_step: CashStep,
     /// Whether prices include tax.
     pub mode: TaxMode,
@@ -186,7 +186,6 @@ pub struct Tax {
 /// One of the taxes on the same base.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Component {
     // In the order of canonical JSON, because receipts carry it.
     /// What the tax is called.
@@ -233,7 +232,6 @@ impl Tax {
 /// The tax of one component, on the base of its group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct ComponentTax {
     // In the order of canonical JSON, because receipts carry it.
     /// What the tax is called.

@@ -168,6 +168,21 @@ impl Payment {
     }
 }
 
+impl Payment {
+    /// Makes it go the other way.
+    pub(crate) fn negate(&mut self) {
+        match self {
+            Self::Cash { tendered: amount }
+            | Self::Card { amount, .. }
+            | Self::GiftCard { amount, .. }
+            | Self::StoreCredit { amount, .. }
+            | Self::Voucher { amount, .. }
+            | Self::OnAccount { amount }
+            | Self::Custom { amount, .. } => *amount = -*amount,
+        }
+    }
+}
+
 /// How a total was paid: `paid` − `change` is the total, the tip and `cash_rounding`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {

@@ -205,6 +205,19 @@ pub async fn has_store(conn: &mut PgConnection, merchant: MerchantId, store: Sto
     Ok(!found.is_empty())
 }
 
+/// The register `id`, with its store.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn register(
+    conn: &mut PgConnection,
+    merchant: MerchantId,
+    id: RegisterId,
+) -> Result<Option<Register>, Error> {
+    let mut found = registers(conn, &BTreeSet::from([(merchant, id)])).await?;
+    Ok(found.remove(&merchant).and_then(|mut of| of.pop()))
+}
+
 /// The currency in which the merchant sells, if there is such a merchant.
 ///
 /// # Errors

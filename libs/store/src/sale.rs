@@ -1,11 +1,13 @@
 //! Sales in the books.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use sqlx::PgConnection;
 use tillstream_contract::sale::Sale;
 use tillstream_domain::{
-    id::{MerchantId, SaleId, StoreId},
+    Invalid,
+    id::{MerchantId, RegisterId, SaleId, StoreId},
+    sale::Ticket,
     time::Timestamp,
 };
 use uuid::Uuid;
@@ -53,11 +55,12 @@ pub async fn save(conn: &mut PgConnection, sales: &[Sale]) -> Result<(), Error> 
     let recorded: Vec<_> = sales.iter().map(|sale| stored(sale.recorded_at)).collect();
     let currencies: Vec<String> = sales.iter().map(|sale| sale.currency.code().to_owned()).collect();
     let totals: Vec<i64> = sales.iter().map(|sale| sale.total.get()).collect();
+    let tickets: Vec<Option<i64>> = sales.iter().map(|sale| sale.ticket.map(column)).collect();
     sqlx::query!(
         "insert into sales.sales
-           (merchant_id, sale_id, store_id, register_id, sold_at, recorded_at, currency, total, document)
+           (merchant_id, sale_id, store_id, register_id, sold_at, recorded_at, currency, total, ticket, document)
          select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[],
-           $7::text[], $8::bigint[], $9::text[])",
+           $7::text[], $8::bigint[], $9::bigint[], $10::text[])",
         &merchants,
         &ids,
         &stores,
@@ -66,11 +69,79 @@ pub async fn save(conn: &mut PgConnection, sales: &[Sale]) -> Result<(), Error> 
         &recorded,
         &currencies,
         &totals,
+        &tickets as &[Option<i64>],
         &documents,
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+fn column(ticket: Ticket) -> i64 {
+    i64::try_from(ticket.get()).expect("a ticket is below 2^53")
+}
+
+/// A number that a till gave a sale.
+pub type TicketKey = (MerchantId, RegisterId, Ticket);
+
+/// Which of these numbers are taken already.
+///
+/// # Errors
+/// When the statement fails or a row can't be read.
+pub async fn tickets(conn: &mut PgConnection, wanted: &BTreeSet<TicketKey>) -> Result<HashSet<TicketKey>, Error> {
+    if wanted.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let merchants: Vec<Uuid> = wanted.iter().map(|(merchant, ..)| merchant.uuid()).collect();
+    let registers: Vec<Uuid> = wanted.iter().map(|(_, register, _)| register.uuid()).collect();
+    let numbers: Vec<i64> = wanted.iter().map(|(.., ticket)| column(*ticket)).collect();
+    let rows = sqlx::query!(
+        r#"select distinct s.merchant_id, s.register_id, s.ticket as "ticket!"
+           from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as wanted (merchant_id, register_id, ticket)
+           join sales.sales s on s.merchant_id = wanted.merchant_id and s.register_id = wanted.register_id
+             and s.ticket = wanted.ticket"#,
+        &merchants,
+        &registers,
+        &numbers
+    )
+    .fetch_all(conn)
+    .await?;
+    let key = |number| ticket(number).map_err(|error| Error::stored("ticket", &error));
+    rows.into_iter()
+        .map(|row| Ok((MerchantId::new(row.merchant_id), RegisterId::new(row.register_id), key(row.ticket)?)))
+        .collect()
+}
+
+fn ticket(number: i64) -> Result<Ticket, Invalid> {
+    u64::try_from(number).map_err(|_| Invalid::Ticket)?.try_into()
+}
+
+/// Up to `limit` gaps in a register's numbers above `after`, ascending: the first and the last number that are missing.
+///
+/// # Errors
+/// When the statement fails or a row can't be read.
+pub async fn ticket_gaps(
+    conn: &mut PgConnection,
+    merchant: MerchantId,
+    register: RegisterId,
+    after: u64,
+    limit: i64,
+) -> Result<Vec<(Ticket, Ticket)>, Error> {
+    let rows = sqlx::query!(
+        r#"select previous + 1 as "first!", ticket - 1 as "last!" from (
+             select ticket, lag(ticket) over (order by ticket) as previous from sales.sales
+             where merchant_id = $1 and register_id = $2 and ticket >= $3
+           ) as numbers
+           where ticket > previous + 1 order by ticket limit $4"#,
+        merchant.uuid(),
+        register.uuid(),
+        i64::try_from(after).unwrap_or(i64::MAX),
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let read = |number| ticket(number).map_err(|error| Error::stored("ticket", &error));
+    rows.into_iter().map(|row| Ok((read(row.first)?, read(row.last)?))).collect()
 }
 
 /// The sale `id`.

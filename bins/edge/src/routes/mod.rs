@@ -18,6 +18,7 @@ pub(crate) mod stock;
 pub(crate) mod stores;
 pub(crate) mod tills;
 pub(crate) mod users;
+pub(crate) mod voids;
 
 use std::time::Duration;
 

@@ -70,7 +70,9 @@ pub(crate) struct SignIn {
 }
 
 /// Somebody is signed in at the till.
+// Not `Session` in the OpenAPI document: that is one of those that a user sees of theirs.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TillSession)]
 pub(crate) struct Session {
     /// The access token, good for this till's key alone.
     token: String,

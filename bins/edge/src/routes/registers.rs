@@ -9,9 +9,9 @@ use tillstream_contract::{
 use tillstream_domain::{
     id::{RegisterId, StoreId},
     identity::{Need, Permission, Place, RegisterCode},
-    sale,
+    sale::{self, Ticket},
 };
-use tillstream_store::catalog;
+use tillstream_store::{catalog, sale as stored};
 use utoipa::ToSchema;
 
 use super::changes::{Refused, Request};
@@ -19,7 +19,8 @@ use crate::{
     Edge,
     body::Strict,
     caller::Caller,
-    page::Page,
+    page::{Page, PageQuery},
+    parameters::{Id, Params},
     problem::{Problem, ProblemDetails},
 };
 
@@ -53,6 +54,57 @@ pub(crate) async fn list(State(edge): State<Edge>, caller: Caller) -> Result<Jso
     let merchant = caller.merchant();
     let rows = edge.read(merchant, async |conn| catalog::registers_of(conn, merchant).await).await?;
     Ok(Json(Page { items: rows.into_iter().map(Register::from).collect(), next: None }))
+}
+
+/// Numbers that are missing from a register's tickets.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TicketGap {
+    /// The first that is missing.
+    first: Ticket,
+    /// The last that is missing.
+    last: Ticket,
+}
+
+/// What is missing from the numbers that a till has given its sales, ascending.
+///
+/// A gap is a sale that has not arrived yet, or never will. Before the lowest known number nothing is missing.
+#[utoipa::path(
+    get,
+    operation_id = "list_ticket_gaps",
+    path = "/v1/registers/{id}/ticket-gaps",
+    tag = "sales",
+    extensions(("x-permission" = json!("sales.read")), ("x-place" = json!("document"))),
+    params(("id" = RegisterId, Path, description = "The register"), PageQuery),
+    responses(
+        (status = 200, description = "One page of gaps", body = Page<TicketGap>),
+        (status = 400, description = "The request cannot be read", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such register", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot be read now", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn ticket_gaps(
+    State(edge): State<Edge>,
+    caller: Caller,
+    Id(register): Id<RegisterId>,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<Page<TicketGap>>, Problem> {
+    let reach = caller.reach(Permission::ReadSales)?;
+    let merchant = caller.merchant();
+    let limit = page.limit()?;
+    let wrong = |_| Problem::BadParameter("after must be `next` of the page before".to_owned());
+    let after = page.after.as_deref().map(str::parse).transpose().map_err(wrong)?.unwrap_or(0);
+    let gaps = edge
+        .read(merchant, async |conn| {
+            let found = catalog::register(conn, merchant, register).await?;
+            if !found.is_some_and(|register| reach.contains(register.store.id)) {
+                return Ok(None);
+            }
+            stored::ticket_gaps(conn, merchant, register, after, limit + 1).await.map(Some)
+        })
+        .await?
+        .ok_or(Problem::NotFound("register"))?;
+    let gap = |(first, last)| TicketGap { first, last };
+    Ok(Json(Page::of(gaps, limit, |(_, last)| last.get().to_string(), gap)))
 }
 
 /// A register to add.

@@ -6,10 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use tillstream_contract::{
-    Message,
-    sale::{Command, Event, NewSale, Sale},
-};
+use tillstream_contract::sale::{Command, Event, NewSale, Sale};
 use tillstream_domain::{
     id::{SaleId, StoreId},
     identity::{Need, Permission, Place},
@@ -73,10 +70,9 @@ pub(crate) async fn submit(
     Strict(new): Strict<NewSale>,
 ) -> Result<Response, Problem> {
     let at = edge.0.clock.now();
-    let command = Command::Submit(new);
-    let Command::Submit(new) = &command;
     new.check(id, at)?;
-    let fingerprint = fingerprint(command.kind(), new)?;
+    let fingerprint = fingerprint("sale.submit.v1", &new)?;
+    let command = Command::Submit(new);
     let command = NewCommand { id, message: command, fingerprint, trace: trace(&headers), at };
     match edge.0.commands.submit(&caller, command, prefer, deadline(&edge, prefer)).await? {
         Submitted::Pending => Ok(accepted(id)),

@@ -327,6 +327,7 @@ impl Till {
         let line = |(product, delta): &(ProductId, i64)| NewLine {
             product: *product,
             quantity: quantity(-delta),
+            original: None,
             unit_price: None,
         };
         let tendered = Amount::try_new(tendered).expect("a basket of the demo shop costs little");
@@ -336,6 +337,7 @@ impl Till {
             ticket: None,
             salesperson: None,
             training: false,
+            offline: false,
             sold_at: None,
             currency: self.shop.merchant.currency,
             lines: sent.moves.iter().map(line).collect(),

@@ -75,7 +75,7 @@ pub struct Sale {
     pub payments: Vec<Payment>,
     /// What was given back, in cash.
     pub change: Amount,
-    /// What somebody should look at: `price_differs`, `clock_ahead`, `late`.
+    /// What somebody should look at: `price_differs`, `clock_ahead`, `late` and others.
     pub flags: Vec<Flag>,
     /// The till's remark.
     #[serde(default, skip_serializing_if = "Option::is_none")]

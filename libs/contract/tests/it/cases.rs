@@ -28,6 +28,7 @@ pub(crate) struct Case {
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         body::<sale::Command, sale::NewSale>("sale.submit.v1"),
+        body::<sale::Command, sale::NewVoid>("sale.void.v1"),
         body::<sale::Event, sale::Recorded>("sale.recorded.v1"),
         body::<stock::Command, stock::NewAdjustment>("stock.adjust.v1"),
         body::<stock::Event, stock::Moved>("stock.moved.v1"),

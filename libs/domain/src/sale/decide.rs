@@ -1,11 +1,12 @@
 //! What becomes of a submitted sale.
 
-use super::{Books, Flag, Kind, Line, NewLine, Sale, Seller, Submission};
+use super::{Books, Discount, Flag, Kind, Line, NewLine, Original, Pasts, Sale, Seller, Submission, reversal};
 use crate::{
     Rejection,
     money::{Amount, Overflow, Rounding, divide},
     quantity::Quantity,
-    tax, tender,
+    tax::{self, TaxRules},
+    tender,
     time::Timestamp,
 };
 
@@ -14,30 +15,45 @@ pub const AHEAD_MICROS: i64 = 5 * 60 * 1_000_000;
 /// How old a sale may arrive before it is flagged: 24 hours, in microseconds.
 pub const LATE_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Records a sale as the till reports it. `now` is when the worker decides, `sold_at` when the customer paid.
+/// Records a sale as the till reports it: what goes out, and what comes back of the sales in `pasts`, of which it notes what
+/// has come back. `now` is when the worker decides, `sold_at` when the customer paid.
 ///
-/// A sale is never refused for when it happened or what was charged: those are facts, and flagged.
+/// A sale is never refused for when it happened or what was charged: those are facts, and flagged. The same goes for what a
+/// till took back while it had no connection.
 ///
 /// # Errors
 /// What [`Submission::check`] refuses; an unknown store, register (one of another store counts as unknown) or product;
-/// another currency than the merchant's; sums beyond the range; payments that do not settle the total.
-pub fn submit(books: &Books, submission: &Submission, now: Timestamp) -> Result<Sale, Rejection> {
+/// another currency than the merchant's; sums beyond the range; payments that do not settle the total. With a connection
+/// also [`Rejection::NotReturnable`], [`Rejection::ReturnExceeds`] and [`Rejection::RefundExceedsTender`].
+pub fn submit(books: &Books, submission: &Submission, pasts: &mut Pasts, now: Timestamp) -> Result<Sale, Rejection> {
     submission.check()?;
     let merchant = books.merchant();
     let seller = seller(books, submission)?;
     if submission.currency != merchant.currency {
         return Err(Rejection::CurrencyMismatch { expected: merchant.currency, found: submission.currency });
     }
+    // What a refused sale would have taken back is forgotten with it.
+    let mut touched = touched(submission, pasts);
+    let mut flags = flags(books, submission, now);
     let mut lines = Vec::with_capacity(submission.lines.len());
     for (at, new) in submission.lines.iter().enumerate() {
-        lines.push(line(books, at, new)?);
+        lines.push(match new.original {
+            None => line(books, at, new)?,
+            Some(original) => returned(books, submission, &mut touched, (at, new, original), &mut flags)?,
+        });
     }
     let dues = lines.iter().map(Line::due).collect::<Result<Vec<_>, _>>()?;
     let taxes = tax::total(merchant.rules, lines.iter().zip(dues).map(|(line, due)| (&line.tax, due)))?;
     let settled = tender::settle(&submission.payments, taxes.gross, submission.tip, merchant.rules)?;
+    refund(submission, &mut touched, merchant.rules)?;
+    if !submission.training {
+        pasts.extend(touched);
+    }
+    flags.sort_unstable();
+    flags.dedup();
     Ok(Sale {
         id: submission.id,
-        kind: if submission.training { Kind::Training } else { Kind::Sale },
+        kind: kind(submission),
         voids: None,
         seller,
         ticket: submission.ticket,
@@ -58,9 +74,80 @@ pub fn submit(books: &Books, submission: &Submission, now: Timestamp) -> Result<
         cash_rounding: settled.balance.cash_rounding,
         payments: settled.payments,
         change: settled.balance.change,
-        flags: flags(books, submission, now),
+        flags,
         note: submission.note.clone(),
     })
+}
+
+/// The kind of document that follows from which way the goods go.
+fn kind(submission: &Submission) -> Kind {
+    let mut back = submission.lines.iter().map(|line| line.quantity < Quantity::ZERO);
+    match (submission.training, back.clone().any(|back| back), back.all(|back| back)) {
+        (true, ..) => Kind::Training,
+        (_, false, _) => Kind::Sale,
+        (_, true, true) => Kind::Return,
+        (_, true, false) => Kind::Exchange,
+    }
+}
+
+/// The sales of which something comes back, to work on.
+fn touched(submission: &Submission, pasts: &Pasts) -> Pasts {
+    let originals = submission.lines.iter().filter_map(|line| line.original);
+    originals.filter_map(|original| Some((original.sale, pasts.get(&original.sale)?.clone()))).collect()
+}
+
+/// A line that comes back: at the price and the tax at which it was sold.
+fn returned(
+    books: &Books,
+    submission: &Submission,
+    pasts: &mut Pasts,
+    (at, new, original): (usize, &NewLine, Original),
+    flags: &mut Vec<Flag>,
+) -> Result<Line, Rejection> {
+    let past = pasts.get_mut(&original.sale);
+    let sold = past.and_then(|past| Some((past.line(original.line)?.clone(), past)));
+    let Some((sold, past)) = sold else {
+        if !submission.offline {
+            return Err(Rejection::NotReturnable { line: at });
+        }
+        flags.push(Flag::OriginalUnknown);
+        return Ok(Line { original: Some(original), ..line(books, at, new)? });
+    };
+    if sold.product != new.product {
+        return Err(Rejection::NotReturnable { line: at });
+    }
+    let left = past.left(original.line, &sold);
+    let taken = past.take(original.line, &sold, -new.quantity)?;
+    if taken.exceeds {
+        if !submission.offline {
+            return Err(Rejection::ReturnExceeds { line: at, left });
+        }
+        flags.push(Flag::ReturnExceeds);
+    }
+    let amount = line_amount(new.quantity, sold.unit_price, past.sale.rules.rounding)?;
+    let off = amount.checked_add(taken.due).ok_or(Overflow)?;
+    let name = sold.discounts.first().map_or("Rounding", |discount| &discount.name);
+    let discounts = (!off.is_zero()).then(|| Discount { amount: off, name: name.to_owned(), promotion: None });
+    Ok(Line {
+        quantity: new.quantity,
+        amount,
+        discounts: discounts.into_iter().collect(),
+        original: Some(original),
+        ..sold
+    })
+}
+
+/// Checks that no more goes back to a tender than was paid with it. Whoever may take goods back without their sale says
+/// how.
+fn refund(submission: &Submission, pasts: &mut Pasts, rules: TaxRules) -> Result<(), Rejection> {
+    let mut originals: Vec<_> = submission.lines.iter().filter_map(|line| Some(line.original?.sale)).collect();
+    originals.sort_unstable();
+    originals.dedup();
+    // Each return is taxed and rounded by itself, which may make it a minor unit more for each line.
+    let lines = i64::try_from(submission.lines.len()).unwrap_or(i64::MAX);
+    let unlinked = submission.lines.iter().any(|line| line.quantity < Quantity::ZERO && line.original.is_none());
+    let slack = if unlinked || submission.offline { i64::MAX } else { lines + i64::from(rules.cash_step.get()) };
+    reversal::refund(pasts, &originals, &submission.payments, slack)
 }
 
 /// `quantity` × `unit_price` in whole minor units.
@@ -107,7 +194,7 @@ fn flags(books: &Books, submission: &Submission, now: Timestamp) -> Vec<Flag> {
     let age_micros = now.micros() - submission.sold_at.micros();
     let differs = |line: &NewLine| {
         let listed = books.product(line.product).map(|product| product.unit_price);
-        line.unit_price.is_some_and(|charged| Some(charged) != listed)
+        line.original.is_none() && line.unit_price.is_some_and(|charged| Some(charged) != listed)
     };
     [
         (Flag::PriceDiffers, submission.lines.iter().any(differs)),

@@ -1,6 +1,6 @@
 //! A sale as a till reports it.
 
-use super::Ticket;
+use super::{Original, Ticket};
 use crate::{
     Rejection,
     id::{ProductId, RegisterId, SaleId, StoreId, UserId},
@@ -35,6 +35,8 @@ pub struct Submission {
     pub salesperson: Option<UserId>,
     /// Somebody practises: it counts nowhere.
     pub training: bool,
+    /// The till had no connection: what happened is a fact, and flagged where it should not have happened.
+    pub offline: bool,
     /// When the customer paid, by the till's clock.
     pub sold_at: Timestamp,
     /// The currency of all amounts.
@@ -54,8 +56,10 @@ pub struct Submission {
 pub struct NewLine {
     /// The product.
     pub product: ProductId,
-    /// How much: above zero, at most [`MAX_QUANTITY`].
+    /// How much: above zero, or below for what comes back; at most [`MAX_QUANTITY`] either way.
     pub quantity: Quantity,
+    /// What comes back, if it was sold by this merchant.
+    pub original: Option<Original>,
     /// What the till charged for one unit, not negative; none for the catalogue's price. It is a fact: where it differs
     /// from the catalogue it is kept, and the sale flagged.
     pub unit_price: Option<Amount>,
@@ -66,7 +70,7 @@ impl Submission {
     ///
     /// # Errors
     /// [`Rejection::EmptyBasket`], [`Rejection::TooManyLines`], [`Rejection::TooManyPayments`],
-    /// [`Rejection::TipNegative`], [`Rejection::QuantityOutOfRange`] or [`Rejection::PriceNegative`].
+    /// [`Rejection::TipNegative`], [`Rejection::QuantityOutOfRange`], [`Rejection::ReturnNotNegative`] or [`Rejection::PriceNegative`].
     pub fn check(&self) -> Result<(), Rejection> {
         check_count(self.lines.len())?;
         if self.payments.len() > MAX_PAYMENTS {
@@ -75,9 +79,12 @@ impl Submission {
         if self.tip.is_negative() {
             return Err(Rejection::TipNegative);
         }
-        for (line, NewLine { quantity, unit_price, .. }) in self.lines.iter().enumerate() {
-            if *quantity <= Quantity::ZERO || *quantity > MAX_QUANTITY {
+        for (line, NewLine { quantity, unit_price, original, .. }) in self.lines.iter().enumerate() {
+            if *quantity == Quantity::ZERO || *quantity > MAX_QUANTITY || *quantity < -MAX_QUANTITY {
                 return Err(Rejection::QuantityOutOfRange { line });
+            }
+            if original.is_some() && *quantity > Quantity::ZERO {
+                return Err(Rejection::ReturnNotNegative { line });
             }
             if unit_price.is_some_and(Amount::is_negative) {
                 return Err(Rejection::PriceNegative { line });

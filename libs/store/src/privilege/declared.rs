@@ -24,12 +24,18 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
         &[
             (CATALOG, READ),
             (IDENTITY, READ),
-            (&["inbox.messages", "sales.sales", "stock.levels", "receipts.receipts"], READ),
+            (&["inbox.messages", "sales.sales", "sales.reversals", "stock.levels", "receipts.receipts"], READ),
         ],
     ),
     (
         "tillstream_sales",
-        &[(CATALOG, READ), (IDENTITY, READ), (&["inbox.messages", "sales.sales"], ADD), (&["inbox.attempts"], ALL)],
+        &[
+            (CATALOG, READ),
+            (IDENTITY, READ),
+            (&["inbox.messages", "sales.sales"], ADD),
+            (&["sales.reversals"], KEEP),
+            (&["inbox.attempts"], ALL),
+        ],
     ),
     (
         "tillstream_stock",

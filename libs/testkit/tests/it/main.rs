@@ -20,6 +20,7 @@ mod poison;
 mod privacy;
 mod privilege;
 mod redelivery;
+mod returns;
 mod role;
 mod sales;
 mod sessions;

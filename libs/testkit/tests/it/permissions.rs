@@ -86,7 +86,13 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
             let body = json!({"store": store, "register": register, "currency": "EUR", "lines": [line], "payments": [payment]});
             ("/v1/sales".to_owned(), Some(body))
         }
-        "invite_till" | "revoke_till" => path(operation.path.replace("{id}", &register.to_string())),
+        "void_sale" => {
+            let body = json!({"store": store, "register": register});
+            (operation.path.replace("{id}", &sale.to_string()), Some(body))
+        }
+        "invite_till" | "revoke_till" | "list_ticket_gaps" => {
+            path(operation.path.replace("{id}", &register.to_string()))
+        }
         "enrol_till" => (operation.path.clone(), Some(json!({"code": "", "public_key": ""}))),
         "sign_in_at_till" => (operation.path.clone(), Some(json!({"user": sale, "pin": "2580"}))),
         "approve" => {

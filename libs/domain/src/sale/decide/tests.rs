@@ -14,7 +14,7 @@ use crate::{
 fn refused(change: impl FnOnce(&mut Submission)) -> (Rejection, &'static str, Option<String>) {
     let mut submission = shop::submission(1);
     change(&mut submission);
-    let rejection = submit(&shop::books(RULES), &submission, noon()).unwrap_err();
+    let rejection = submit(&shop::books(RULES), &submission, &mut Pasts::new(), noon()).unwrap_err();
     let (code, pointer) = (rejection.code(), rejection.pointer());
     (rejection, code, pointer)
 }
@@ -78,7 +78,7 @@ fn what_is_malformed_is_refused_and_pointed_at() {
         why(|sale| sale.payments = vec![cash(100); MAX_PAYMENTS + 1]),
         ("too_many_payments", "/payments".to_owned())
     );
-    for bad in ["0", "-1", "1000000.001"] {
+    for bad in ["0", "-1000000.001", "1000000.001"] {
         assert_eq!(
             why(|sale| sale.lines[1] = line(BEANS, bad)),
             ("quantity_out_of_range", "/lines/1/quantity".to_owned())
@@ -102,7 +102,10 @@ fn limits_themselves_are_accepted() {
     let mut submission = shop::submission(1);
     submission.lines = vec![line(ESPRESSO, "1000000"); MAX_LINES];
     submission.payments = vec![cash(125_000_000_000 / 20); MAX_PAYMENTS];
-    assert_eq!(submit(&shop::books(RULES), &submission, noon()).map(|sale| sale.total), Ok(amount(125_000_000_000)));
+    assert_eq!(
+        submit(&shop::books(RULES), &submission, &mut Pasts::new(), noon()).map(|sale| sale.total),
+        Ok(amount(125_000_000_000))
+    );
 }
 
 #[test]
@@ -111,7 +114,7 @@ fn facts_are_flagged_and_never_refused() {
         let mut submission = shop::submission(1);
         submission.sold_at = Timestamp::from_micros(noon().micros() + offset_micros).unwrap();
         submission.lines[0].unit_price = price;
-        submit(&shop::books(RULES), &submission, noon()).unwrap().flags
+        submit(&shop::books(RULES), &submission, &mut Pasts::new(), noon()).unwrap().flags
     };
     assert_eq!(flags(AHEAD_MICROS, Some(amount(250))), []);
     assert_eq!(flags(-LATE_MICROS, None), []);
@@ -127,7 +130,7 @@ fn half_a_cent_on_a_line_follows_the_merchants_rule() {
         submission.lines = vec![NewLine { unit_price: Some(amount(5)), ..line(ESPRESSO, "0.5") }];
         submission.payments = vec![cash(10)];
         let books = shop::books(tax::TaxRules { rounding, ..RULES });
-        submit(&books, &submission, noon()).unwrap().total.get()
+        submit(&books, &submission, &mut Pasts::new(), noon()).unwrap().total.get()
     };
     assert_eq!((total(Rounding::HalfUp), total(Rounding::HalfEven)), (3, 2));
 }
@@ -137,14 +140,14 @@ fn a_free_sale_needs_no_payment() {
     let mut submission = shop::submission(1);
     submission.lines = vec![NewLine { unit_price: Some(Amount::ZERO), ..line(ESPRESSO, "1") }];
     submission.payments.clear();
-    let sale = submit(&shop::books(RULES), &submission, noon()).unwrap();
+    let sale = submit(&shop::books(RULES), &submission, &mut Pasts::new(), noon()).unwrap();
     assert_eq!((sale.total, sale.change), (Amount::ZERO, Amount::ZERO));
 }
 
 proptest! {
     #[test]
     fn every_accepted_sale_adds_up((books, submission) in shop::any_sale()) {
-        let sale = submit(&books, &submission, noon()).unwrap();
+        let sale = submit(&books, &submission, &mut Pasts::new(), noon()).unwrap();
         let lines: i64 = sale.lines.iter().map(|line| line.amount.get()).sum();
         let sum = |of: fn(&crate::tax::TaxGroup) -> Amount| sale.taxes.iter().map(|group| of(group).get()).sum::<i64>();
         prop_assert_eq!(lines, if sale.rules.mode == tax::TaxMode::Included { sale.total.get() } else { sale.net.get() });

@@ -1,0 +1,108 @@
+//! Sales, returns, exchanges and voids.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tillstream_contract::{
+    Envelope,
+    sale::{Event, NewSale, NewVoid, Recorded, Sale},
+};
+use tillstream_domain::{
+    Rejection,
+    id::{MerchantId, SaleId},
+    sale::{self as domain, Books, Flag, Past, Pasts},
+    time::Timestamp,
+};
+use tillstream_store::{
+    Error, PgConnection, catalog, reversal,
+    sale::{self as stored, TicketKey},
+};
+
+/// What a batch of documents needs to know.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Sales of which something comes back.
+    originals: BTreeSet<(MerchantId, SaleId)>,
+    tickets: BTreeSet<TicketKey>,
+}
+
+/// What is known, and what follows.
+#[derive(Debug)]
+pub(crate) struct State {
+    wanted: BTreeSet<(MerchantId, SaleId)>,
+    pasts: HashMap<MerchantId, Pasts>,
+    /// Numbers that are taken.
+    tickets: HashSet<TicketKey>,
+    completed: Vec<Sale>,
+    reversed: BTreeSet<(MerchantId, SaleId)>,
+}
+
+impl Wanted {
+    pub(crate) fn submit(&mut self, books: &mut catalog::Wanted, merchant: MerchantId, new: &NewSale) {
+        books.registers.insert((merchant, new.register));
+        books.stores.insert((merchant, new.store));
+        books.products.extend(new.lines.iter().map(|line| (merchant, line.product)));
+        self.originals.extend(new.lines.iter().filter_map(|line| Some((merchant, line.original?.sale))));
+        self.tickets.extend(new.ticket.map(|ticket| (merchant, new.register, ticket)));
+    }
+
+    pub(crate) fn void(&mut self, merchant: MerchantId, new: &NewVoid) {
+        self.originals.insert((merchant, new.sale));
+        self.tickets.extend(new.ticket.map(|ticket| (merchant, new.register, ticket)));
+    }
+
+    pub(crate) async fn load(self, conn: &mut PgConnection) -> Result<State, Error> {
+        let pasts = reversal::lock(conn, &self.originals).await?;
+        let tickets = stored::tickets(conn, &self.tickets).await?;
+        Ok(State { wanted: self.originals, pasts, tickets, completed: Vec::new(), reversed: BTreeSet::new() })
+    }
+}
+
+impl State {
+    pub(crate) fn submit(
+        &mut self,
+        books: &Books,
+        envelope: &Envelope,
+        new: &NewSale,
+        now: Timestamp,
+    ) -> Result<Event, Rejection> {
+        let pasts = self.pasts.entry(envelope.merchant).or_default();
+        let sale = domain::submit(books, &new.submission(envelope), pasts, now)?;
+        Ok(self.complete(sale))
+    }
+
+    pub(crate) fn void(&mut self, envelope: &Envelope, new: &NewVoid, now: Timestamp) -> Result<Event, Rejection> {
+        let pasts = self.pasts.entry(envelope.merchant).or_default();
+        let sale = domain::void(pasts.get_mut(&new.sale), &new.voiding(envelope), None, now)?;
+        Ok(self.complete(sale))
+    }
+
+    fn complete(&mut self, mut sale: domain::Sale) -> Event {
+        let merchant = sale.seller.merchant;
+        if let Some(ticket) = sale.ticket
+            && !self.tickets.insert((merchant, sale.seller.register, ticket))
+        {
+            sale.flags.push(Flag::TicketRepeated);
+        }
+        self.reversed.extend(sale.reverses().map(|original| (merchant, original)));
+        // Something of it may come back later in the same batch.
+        if self.wanted.contains(&(merchant, sale.id)) {
+            self.pasts.entry(merchant).or_default().insert(sale.id, Past::new(sale.clone()));
+        }
+        let sale = Sale::from(sale);
+        self.completed.push(sale.clone());
+        Event::Recorded(Recorded { sale })
+    }
+
+    pub(crate) async fn save(self, conn: &mut PgConnection) -> Result<(), Error> {
+        stored::save(conn, &self.completed).await?;
+        let reversals: BTreeMap<_, _> = self
+            .reversed
+            .into_iter()
+            .filter_map(|(merchant, sale)| {
+                let past = self.pasts.get(&merchant)?.get(&sale)?;
+                Some(((merchant, sale), past.reversal.clone()))
+            })
+            .collect();
+        reversal::save(conn, &reversals).await
+    }
+}

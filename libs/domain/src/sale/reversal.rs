@@ -1,0 +1,138 @@
+//! What comes back of a sale: how much is left of each line and tender, and what it is worth.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Kind, Line, Sale};
+use crate::{
+    Rejection,
+    id::SaleId,
+    money::{Amount, Overflow, divide},
+    quantity::Quantity,
+    tender::{self, Payment},
+};
+
+/// Sales of which something comes back, by id.
+pub type Pasts = HashMap<SaleId, Past>;
+
+/// A sale, and what has come back of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// The sale, as it was recorded.
+    pub sale: Sale,
+    /// What has come back of it.
+    pub reversal: Reversal,
+}
+
+/// What has come back of a sale.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reversal {
+    /// The void that undid it.
+    pub voided_by: Option<SaleId>,
+    /// By line.
+    pub returned: BTreeMap<u16, Returned>,
+    /// By tender, what has gone back with it: above zero.
+    pub refunded: BTreeMap<tender::Kind, Amount>,
+}
+
+/// What has come back of a line: above zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Returned {
+    /// How much of it.
+    pub quantity: Quantity,
+    /// What was given back for it, without the tax that is added.
+    pub due: Amount,
+}
+
+/// What a return of a part of a line is worth, and whether it is more than was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) due: Amount,
+    pub(super) exceeds: bool,
+}
+
+impl Past {
+    /// A sale of which nothing has come back.
+    #[must_use]
+    pub fn new(sale: Sale) -> Self {
+        Self { sale, reversal: Reversal::default() }
+    }
+
+    /// The line `at` that goods may come back of: one that was sold, in a sale that stands.
+    pub(super) fn line(&self, at: u16) -> Option<&Line> {
+        let stands = self.reversal.voided_by.is_none() && matches!(self.sale.kind, Kind::Sale | Kind::Exchange);
+        self.sale.lines.get(usize::from(at)).filter(|line| stands && line.quantity > Quantity::ZERO)
+    }
+
+    /// How much is left of a line.
+    pub(super) fn left(&self, at: u16, line: &Line) -> Quantity {
+        let returned = self.reversal.returned.get(&at).copied().unwrap_or_default();
+        line.quantity.checked_add(-returned.quantity).unwrap_or(Quantity::ZERO)
+    }
+
+    /// Takes `quantity`, above zero, of a line back.
+    ///
+    /// It is worth its share of what was due for the line. Shares are rounded on the sum of all that came back, so that the
+    /// last return gets what is left, to the minor unit.
+    pub(super) fn take(&mut self, at: u16, line: &Line, quantity: Quantity) -> Result<Taken, Overflow> {
+        let left = self.left(at, line);
+        let returned = self.reversal.returned.entry(at).or_default();
+        let sum = returned.quantity.checked_add(quantity).ok_or(Overflow)?;
+        let whole = i128::from(line.due()?.get()) * i128::from(sum.thousandths());
+        let worth: Amount = divide(whole, line.quantity.thousandths().into(), self.sale.rules.rounding).try_into()?;
+        let due = worth.checked_sub(returned.due).ok_or(Overflow)?;
+        *returned = Returned { quantity: sum, due: worth };
+        Ok(Taken { due, exceeds: quantity > left })
+    }
+
+    /// What may still go back to a tender: what it paid, less what went back to it.
+    fn refundable(&self, kind: tender::Kind) -> Amount {
+        let of_kind = self.sale.payments.iter().filter(|payment| payment.kind() == kind);
+        let paid: i64 = of_kind.map(|payment| payment.amount().get()).sum();
+        let change = if kind == tender::Kind::Cash { self.sale.change.get() } else { 0 };
+        let refunded = self.reversal.refunded.get(&kind).map_or(0, |amount| amount.get());
+        Amount::try_new(paid - change - refunded).unwrap_or(Amount::ZERO).max(Amount::ZERO)
+    }
+}
+
+/// Notes what goes back to which tender of the sales that something comes back of. Store credit and gift cards take
+/// anything. `slack` is what rounding may make more of it, in minor units.
+///
+/// # Errors
+/// [`Rejection::RefundExceedsTender`] when more goes back to a tender than was paid with it.
+pub(super) fn refund(pasts: &mut Pasts, of: &[SaleId], payments: &[Payment], slack: i64) -> Result<(), Rejection> {
+    for (at, payment) in payments.iter().enumerate() {
+        let kind = payment.kind();
+        if matches!(kind, tender::Kind::StoreCredit | tender::Kind::GiftCard) || !payment.amount().is_negative() {
+            continue;
+        }
+        let mut rest = -payment.amount().get();
+        let mut left_in_all = 0;
+        for id in of {
+            let Some(past) = pasts.get_mut(id) else { continue };
+            let left = past.refundable(kind).get();
+            left_in_all += left;
+            let share = rest.min(left);
+            add(past, kind, share)?;
+            rest -= share;
+        }
+        if rest > slack {
+            let left = Amount::try_new(left_in_all).map_err(|_| Overflow)?;
+            return Err(Rejection::RefundExceedsTender { payment: at, left });
+        }
+        if let Some(past) = of.first().and_then(|id| pasts.get_mut(id)) {
+            add(past, kind, rest)?;
+        }
+    }
+    Ok(())
+}
+
+fn add(past: &mut Past, kind: tender::Kind, minor_units: i64) -> Result<(), Overflow> {
+    if minor_units != 0 {
+        let refunded = past.reversal.refunded.entry(kind).or_default();
+        *refunded = Amount::try_new(minor_units).ok().and_then(|part| refunded.checked_add(part)).ok_or(Overflow)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

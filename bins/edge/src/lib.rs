@@ -9,6 +9,7 @@ mod body;
 mod caller;
 mod commands;
 mod config;
+mod csv;
 mod derive;
 mod document;
 mod door;

@@ -33,8 +33,8 @@ use crate::{
     middleware::observe,
     problem::Problem,
     routes::{
-        audit, commands, events, keys, merchant, passwords, pins, privacy, products, receipts, registers, sales,
-        sessions, stock, stores, tills, users, voids,
+        audit, commands, events, keys, merchant, passwords, pins, privacy, products, receipts, registers, reports,
+        sales, sessions, stock, stores, tills, users, voids,
     },
 };
 
@@ -121,6 +121,8 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(sales::show))
         .routes(routes!(voids::void))
         .routes(routes!(receipts::show))
+        .routes(routes!(reports::sales))
+        .routes(routes!(reports::export))
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))

@@ -13,7 +13,9 @@ use tillstream_domain::{
     time::Timestamp,
 };
 use tillstream_store::{
-    Error, PgConnection, catalog, reversal,
+    Error, PgConnection, catalog,
+    report::{self, Totals},
+    reversal,
     sale::{self as stored, TicketKey},
 };
 
@@ -33,6 +35,7 @@ pub(crate) struct State {
     /// Numbers that are taken.
     tickets: HashSet<TicketKey>,
     completed: Vec<Sale>,
+    totals: Totals,
     reversed: BTreeSet<(MerchantId, SaleId)>,
 }
 
@@ -53,7 +56,14 @@ impl Wanted {
     pub(crate) async fn load(self, conn: &mut PgConnection) -> Result<State, Error> {
         let pasts = reversal::lock(conn, &self.originals).await?;
         let tickets = stored::tickets(conn, &self.tickets).await?;
-        Ok(State { wanted: self.originals, pasts, tickets, completed: Vec::new(), reversed: BTreeSet::new() })
+        Ok(State {
+            wanted: self.originals,
+            pasts,
+            tickets,
+            completed: Vec::new(),
+            totals: Totals::default(),
+            reversed: BTreeSet::new(),
+        })
     }
 }
 
@@ -88,6 +98,7 @@ impl State {
         if self.wanted.contains(&(merchant, sale.id)) {
             self.pasts.entry(merchant).or_default().insert(sale.id, Past::new(sale.clone()));
         }
+        self.totals.add(&sale);
         let sale = Sale::from(sale);
         self.completed.push(sale.clone());
         Event::Recorded(Recorded { sale })
@@ -95,6 +106,7 @@ impl State {
 
     pub(crate) async fn save(self, conn: &mut PgConnection) -> Result<(), Error> {
         stored::save(conn, &self.completed).await?;
+        report::add(conn, &self.totals).await?;
         let reversals: BTreeMap<_, _> = self
             .reversed
             .into_iter()

@@ -19,6 +19,9 @@ pub enum Invalid {
     /// Not a percentage of at most four places from 0 to 1000.
     #[error("a tax rate is a percentage of at most four places from 0 to 1000")]
     Rate,
+    /// Nothing that totals are kept by.
+    #[error("totals are kept by store, register, cashier, salesperson, product, tender, tax and promotion")]
+    Dimension,
     /// Not the number of a sale at its till.
     #[error("a ticket has a number from 1 to 9007199254740991")]
     Ticket,
@@ -92,6 +95,7 @@ impl Invalid {
             Self::Currency => "invalid_currency",
             Self::Amount => "invalid_amount",
             Self::Quantity => "invalid_quantity",
+            Self::Dimension => "invalid_dimension",
             Self::Ticket => "invalid_ticket",
             Self::CashStep => "invalid_cash_step",
             Self::Rate => "invalid_rate",

@@ -11,6 +11,7 @@ pub mod money;
 pub mod quantity;
 pub mod receipt;
 pub mod rejection;
+pub mod report;
 pub mod sale;
 #[cfg(test)]
 mod shop;

@@ -138,6 +138,22 @@ pub enum Kind {
     Custom,
 }
 
+impl Kind {
+    /// The name, in snake case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cash => "cash",
+            Self::Card => "card",
+            Self::GiftCard => "gift_card",
+            Self::StoreCredit => "store_credit",
+            Self::Voucher => "voucher",
+            Self::OnAccount => "on_account",
+            Self::Custom => "custom",
+        }
+    }
+}
+
 impl Payment {
     /// Which kind this is.
     #[must_use]

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod inbox;
 pub mod privilege;
 pub mod receipt;
+pub mod report;
 pub mod reversal;
 pub mod role;
 mod rules;

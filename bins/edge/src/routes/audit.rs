@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::{
     Edge,
     caller::Caller,
+    csv,
     page::{Page, PageQuery},
     parameters::Params,
     problem::{Problem, ProblemDetails},
@@ -211,39 +212,12 @@ fn line(entry: AuditEntry) -> String {
         text(entry.refusal_code),
         text(entry.refusal_detail),
     ];
-    cells.map(|text| cell(&text)).join(",") + "\r\n"
-}
-
-/// A cell in quotes if it needs them (RFC 4180), that no spreadsheet takes for a formula.
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let guard = if formula { "'" } else { "" };
-    if formula || text.contains(['"', ',', '\r', '\n']) {
-        format!("\"{guard}{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
+    csv::line(&cells)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cell_is_text_and_never_a_formula() {
-        for (text, written) in [
-            ("", ""),
-            ("sale.submit.v1", "sale.submit.v1"),
-            ("a, \"b\"\r\nc", "\"a, \"\"b\"\"\r\nc\""),
-            ("=cmd|' /C calc'!A0", "\"'=cmd|' /C calc'!A0\""),
-            ("+1", "\"'+1\""),
-            ("-1", "\"'-1\""),
-            ("@SUM(A1)", "\"'@SUM(A1)\""),
-            ("\t=1", "\"'\t=1\""),
-        ] {
-            assert_eq!(cell(text), written);
-        }
-    }
 
     #[test]
     fn a_cursor_is_what_a_page_has_named() {

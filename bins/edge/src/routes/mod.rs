@@ -12,6 +12,7 @@ pub(crate) mod privacy;
 pub(crate) mod products;
 pub(crate) mod receipts;
 pub(crate) mod registers;
+pub(crate) mod reports;
 pub(crate) mod sales;
 pub(crate) mod sessions;
 pub(crate) mod stock;

@@ -34,6 +34,8 @@ permissions! {
     Sell = "sales.submit"
     /// See sales and their receipts.
     ReadSales = "sales.read"
+    /// See what was sold in all: reports.
+    ReadReports = "reports.read"
     /// See stock levels.
     ReadStock = "stock.read"
     /// Adjust stock levels.
@@ -95,6 +97,7 @@ impl Permission {
             Self::ReadCatalogue
                 | Self::Sell
                 | Self::ReadSales
+                | Self::ReadReports
                 | Self::ReadStock
                 | Self::AdjustStock
                 | Self::ReadEvents

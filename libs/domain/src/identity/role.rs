@@ -47,6 +47,7 @@ impl Role {
                 P::ReadCatalogue,
                 P::Sell,
                 P::ReadSales,
+                P::ReadReports,
                 P::ReadStock,
                 P::AdjustStock,
                 P::ReadEvents,
@@ -67,6 +68,7 @@ impl Role {
                 P::ReadCatalogue,
                 P::Sell,
                 P::ReadSales,
+                P::ReadReports,
                 P::ReadStock,
                 P::AdjustStock,
                 P::ReadEvents,
@@ -84,6 +86,7 @@ impl Role {
             Self::Auditor => Permissions::of(&[
                 P::ReadCatalogue,
                 P::ReadSales,
+                P::ReadReports,
                 P::ReadStock,
                 P::ReadEvents,
                 P::ReadUsers,

@@ -24,7 +24,17 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
         &[
             (CATALOG, READ),
             (IDENTITY, READ),
-            (&["inbox.messages", "sales.sales", "sales.reversals", "stock.levels", "receipts.receipts"], READ),
+            (
+                &[
+                    "inbox.messages",
+                    "sales.sales",
+                    "sales.reversals",
+                    "sales.totals",
+                    "stock.levels",
+                    "receipts.receipts",
+                ],
+                READ,
+            ),
         ],
     ),
     (
@@ -33,7 +43,7 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (CATALOG, READ),
             (IDENTITY, READ),
             (&["inbox.messages", "sales.sales"], ADD),
-            (&["sales.reversals"], KEEP),
+            (&["sales.reversals", "sales.totals"], KEEP),
             (&["inbox.attempts"], ALL),
         ],
     ),

@@ -20,6 +20,7 @@ mod poison;
 mod privacy;
 mod privilege;
 mod redelivery;
+mod reports;
 mod returns;
 mod role;
 mod sales;

@@ -80,6 +80,9 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
         "list_products" | "list_registers" | "follow_events" | "list_sessions" | "sign_out" | "list_keys"
         | "list_tills" | "list_till_users" | "renew_certificate" | "show_merchant" | "list_stores" | "list_users"
         | "list_audit" | "export_audit" => path(operation.path.clone()),
+        "report_sales" | "export_sales_report" => {
+            path(format!("{}?by=store&from=2026-01-01&until=2027-01-01&store={store}", operation.path))
+        }
         "submit_sale" => {
             let line = json!({"product": SHOP.product("tea"), "quantity": "1"});
             let payment = json!({"method": "cash", "tendered": 500});

@@ -1,0 +1,164 @@
+//! Reports: running totals that tie out to the documents.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tillstream_domain::identity::{Grant, Role};
+use tillstream_testkit::{SHOP, Shop};
+use uuid::Uuid;
+
+async fn sell(
+    shop: &Shop,
+    register: u8,
+    sold_at: &str,
+    lines: &[(&str, &str)],
+    change: impl FnOnce(&mut Value),
+) -> Uuid {
+    let key = shop.ids.next();
+    let mut basket = shop.basket(lines);
+    basket["register"] = json!(SHOP.register(register));
+    basket["sold_at"] = json!(sold_at);
+    change(&mut basket);
+    let answer = shop.sell(key, &basket).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    key
+}
+
+/// Period, key and amount of each total, and the amount before.
+async fn report(shop: &Shop, query: &str) -> Vec<(String, String, i64, i64)> {
+    let page = shop.get(&format!("/v1/reports/sales?{query}")).await.json();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    page["items"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{page}"))
+        .iter()
+        .map(|total| {
+            let amount = |of: &str| total[of]["amount"].as_i64().unwrap();
+            (text(&total["period"]), text(&total["key"]), amount("total"), amount("before"))
+        })
+        .collect()
+}
+
+fn line(period: &str, key: &impl ToString, amount: i64, before: i64) -> (String, String, i64, i64) {
+    (period.to_owned(), key.to_string(), amount, before)
+}
+
+#[tokio::test]
+async fn what_was_sold_shows_by_everything() {
+    let shop = Shop::open().await;
+    let first = sell(&shop, 1, "2026-03-01T09:10:00Z", &[("espresso", "2")], |_| ()).await;
+    sell(&shop, 2, "2026-03-01T09:50:00Z", &[("cake", "1")], |sale| {
+        sale["payments"] = json!([{"method": "card", "amount": 350}]);
+    })
+    .await;
+    sell(&shop, 1, "2026-02-28T23:59:59Z", &[("tea", "1")], |_| ()).await;
+    sell(&shop, 1, "2026-03-01T09:55:00Z", &[("espresso", "-1")], |sale| {
+        sale["lines"][0]["original"] = json!({"sale": first, "line": 0});
+        sale["payments"] = json!([{"method": "cash", "tendered": -220}]);
+    })
+    .await;
+    sell(&shop, 1, "2026-03-01T09:56:00Z", &[("voucher", "1")], |sale| sale["training"] = json!(true)).await;
+
+    let day = "from=2026-03-01&until=2026-03-02";
+    assert_eq!(report(&shop, &format!("by=store&{day}")).await, [line("2026-03-01T00:00", &"", 570, 199)]);
+    assert_eq!(
+        report(&shop, &format!("by=register&{day}")).await,
+        [line("2026-03-01T00:00", &SHOP.register(1), 220, 199), line("2026-03-01T00:00", &SHOP.register(2), 350, 0)]
+    );
+    assert_eq!(
+        report(&shop, &format!("by=tender&per=hour&{day}")).await,
+        [
+            line("2026-03-01T09:00", &"card", 350, 0),
+            line("2026-03-01T09:00", &"cash", 220, 0),
+            line("2026-03-01T23:00", &"cash", 0, 199)
+        ]
+    );
+    assert_eq!(
+        report(&shop, "by=tax&per=month&from=2026-01-01&until=2026-04-01").await,
+        [
+            line("2026-02-01T00:00", &"7", 199, 0),
+            line("2026-03-01T00:00", &"19", 220, 0),
+            line("2026-03-01T00:00", &"7", 350, 0)
+        ]
+    );
+    let products = shop.get(&format!("/v1/reports/sales?by=product&{day}")).await.json();
+    let espresso = &products["items"][0];
+    assert_eq!((&espresso["name"], &espresso["total"]["quantity_thousandths"]), (&json!("A espresso"), &json!(1000)));
+    // 23 February was a Monday: its week has Saturday's tea and Sunday's rest.
+    assert_eq!(
+        report(&shop, "by=store&per=week&from=2026-02-23&until=2026-03-09").await,
+        [line("2026-02-23T00:00", &"", 769, 0)]
+    );
+}
+
+#[tokio::test]
+async fn an_hour_is_that_of_the_stores_clock() {
+    let shop = Shop::open().await;
+    sqlx::query("update catalog.stores set time_zone = 'Asia/Kolkata'").execute(&shop.pool).await.unwrap();
+    sell(&shop, 1, "2026-03-01T18:29:00Z", &[("tea", "1")], |_| ()).await;
+    sell(&shop, 1, "2026-03-01T18:30:00Z", &[("tea", "1")], |_| ()).await;
+    assert_eq!(
+        report(&shop, "by=store&per=hour&from=2026-03-01&until=2026-03-03").await,
+        [line("2026-03-01T23:00", &"", 199, 0), line("2026-03-02T00:00", &"", 199, 0)]
+    );
+}
+
+#[tokio::test]
+async fn pages_and_files_hold_the_same() {
+    let shop = Shop::open().await;
+    for product in ["espresso", "cake", "tea"] {
+        sell(&shop, 1, "2026-03-01T09:10:00Z", &[(product, "1")], |_| ()).await;
+    }
+    let query = "by=product&from=2026-03-01&until=2026-03-02";
+    let mut paged = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = shop.get(&format!("/v1/reports/sales?{query}&limit=1{after}")).await.json();
+        paged.push(page["items"][0]["name"].as_str().unwrap().to_owned());
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(paged, ["A espresso", "A cake", "A tea"]);
+    let file = shop.get(&format!("/v1/reports/sales.csv?{query}")).await;
+    assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
+    let names: Vec<_> = file.text.lines().skip(1).map(|line| line.split(',').nth(2).unwrap().to_owned()).collect();
+    assert_eq!(names, paged, "{}", file.text);
+    assert_eq!(
+        file.text.lines().next().unwrap().split(',').count(),
+        file.text.lines().nth(1).unwrap().split(',').count()
+    );
+}
+
+#[tokio::test]
+async fn a_manager_sees_the_totals_of_their_store() {
+    let shop = Shop::open().await;
+    sell(&shop, 1, "2026-03-01T09:10:00Z", &[("tea", "1")], |_| ()).await;
+    let seen = |grants: Vec<Grant>| {
+        let shop = &shop;
+        async move {
+            let token = shop.token_for(SHOP, shop.hire(SHOP, &grants).await, &grants);
+            let path = "/v1/reports/sales?by=store&from=2026-03-01&until=2026-03-02";
+            shop.anonymous("GET", path).bearer(&token).send().await
+        }
+    };
+    let here = Grant { role: Role::Manager, store: Some(SHOP.store()) };
+    let elsewhere = Grant { role: Role::Manager, store: Some(tillstream_domain::id::StoreId::new(Uuid::from_u128(1))) };
+    assert_eq!(seen(vec![here]).await.json()["items"][0]["total"]["amount"], json!(199));
+    assert_eq!(seen(vec![elsewhere]).await.json()["items"], json!([]));
+    assert_eq!(seen(vec![Grant { role: Role::Cashier, store: None }]).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn what_is_no_time_is_refused() {
+    let shop = Shop::open().await;
+    for query in [
+        "by=store&from=2026-03-02&until=2026-03-02",
+        "by=store&from=yesterday&until=2026-03-02",
+        "by=store&from=2026-03-01T10:30&until=2026-03-02",
+        "by=shop&from=2026-03-01&until=2026-03-02",
+        "by=store&per=year&from=2026-03-01&until=2026-03-02",
+        "by=store&from=2026-03-01&until=2026-03-02&after=x",
+    ] {
+        let answer = shop.get(&format!("/v1/reports/sales?{query}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}: {answer:?}");
+    }
+}

@@ -88,7 +88,7 @@ impl PriceBook {
     /// Checks the promotions, and puts all in order: the highest priority first, of equals the lowest id.
     ///
     /// # Errors
-    /// What [`Promotion::check`] refuses.
+    /// What [`Promotion::check`] refuses, and [`Invalid::Promotion`] if two have the same id.
     pub fn try_new(
         rules: TaxRules,
         mut lists: Vec<PriceList>,
@@ -97,6 +97,10 @@ impl PriceBook {
         for promotion in &mut promotions {
             promotion.check()?;
             promotion.sort_names();
+        }
+        promotions.sort_by_key(|promotion| promotion.id);
+        if promotions.windows(2).any(|pair| pair[0].id == pair[1].id) {
+            return Err(Invalid::Promotion);
         }
         promotions.sort_by_key(|promotion| (Reverse(promotion.priority), promotion.id));
         lists.sort_by_key(|list| (Reverse(list.priority), list.id));

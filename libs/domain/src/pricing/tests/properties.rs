@@ -34,7 +34,6 @@ fn any_effect() -> impl Strategy<Value = Effect> {
 
 prop_compose! {
     fn any_promotion()(
-        number in 1_u128..1000,
         priority in 0_i32..3,
         scope in prop_oneof![
             Just(Scope::All),
@@ -48,7 +47,7 @@ prop_compose! {
         limit in prop::option::of(any_units()),
     ) -> Promotion {
         let conditions = Conditions { minimum, ..Conditions::default() };
-        Promotion { priority, scope, except, conditions, exclusive, limit, ..promotion(number, effect) }
+        Promotion { priority, scope, except, conditions, exclusive, limit, ..promotion(1000, effect) }
     }
 }
 
@@ -88,6 +87,8 @@ prop_compose! {
 
 prop_compose! {
     fn any_book()(rules in crate::shop::any_rules(), step in 1_u16..=100, promotions in prop::collection::vec(any_promotion(), 0..8)) -> PriceBook {
+        let own = |(number, found)| Promotion { id: promotion(number, Effect::Percent(Percent::ALL)).id, ..found };
+        let promotions = (1..).zip(promotions).map(own).collect();
         let rules = TaxRules { cash_step: CashStep::try_new(step).unwrap(), ..rules };
         PriceBook::try_new(rules, Vec::new(), promotions).unwrap()
     }

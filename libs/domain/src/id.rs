@@ -60,6 +60,8 @@ ids! {
     RegisterId
     /// Identifies a product of a merchant's catalogue.
     ProductId
+    /// Identifies a category of products.
+    CategoryId
     /// Identifies a command. Chosen by the client; the same id never takes effect twice.
     CommandId
     /// Identifies a sale: the id of the command that submitted it.

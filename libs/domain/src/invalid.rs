@@ -22,6 +22,26 @@ pub enum Invalid {
     /// Nothing that totals are kept by.
     #[error("totals are kept by store, register, cashier, salesperson, product, tender, tax and promotion")]
     Dimension,
+    /// Not a part of a whole.
+    #[error("a part is a percentage of at most four places from 0 to 100")]
+    Percent,
+    /// Not a day of the years 2000 to 9999.
+    #[error("a day is written YYYY-MM-DD, in the years 2000 to 9999")]
+    Date,
+    /// Not a minute of the day.
+    #[error("a time of day is written HH:MM")]
+    TimeOfDay,
+    /// Not a local time.
+    #[error("a local time is written YYYY-MM-DDTHH:MM, in the years 2000 to 9999")]
+    LocalTime,
+    /// A promotion that cannot be.
+    #[error(
+        "a promotion takes off a part above zero or an amount, names 1 to 10000 of what it is for, and ends after it begins"
+    )]
+    Promotion,
+    /// Not a fraction.
+    #[error("a fraction is written as a whole number or as two with a slash between them")]
+    Ratio,
     /// Not the number of a sale at its till.
     #[error("a ticket has a number from 1 to 9007199254740991")]
     Ticket,
@@ -99,6 +119,12 @@ impl Invalid {
             Self::Ticket => "invalid_ticket",
             Self::CashStep => "invalid_cash_step",
             Self::Rate => "invalid_rate",
+            Self::Percent => "invalid_percent",
+            Self::Date => "invalid_date",
+            Self::TimeOfDay => "invalid_time_of_day",
+            Self::LocalTime => "invalid_local_time",
+            Self::Promotion => "invalid_promotion",
+            Self::Ratio => "invalid_fraction",
             Self::TextEmpty => "text_empty",
             Self::TextTooLong { .. } => "text_too_long",
             Self::TextControl => "text_control_character",

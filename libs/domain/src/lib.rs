@@ -8,6 +8,7 @@ pub mod id;
 pub mod identity;
 pub mod invalid;
 pub mod money;
+pub mod pricing;
 pub mod quantity;
 pub mod receipt;
 pub mod rejection;

@@ -45,6 +45,15 @@ pub enum Rejection {
         /// The line.
         line: usize,
     },
+    /// Something taken off below zero.
+    #[error("a discount is negative")]
+    DiscountNegative {
+        /// The line; none if it is the basket's.
+        line: Option<usize>,
+    },
+    /// More coupons, customer groups, categories or listed prices than a basket may have.
+    #[error("the basket has more coupons, groups, categories or listed prices than are allowed")]
+    BasketTooLarge,
     /// The merchant has no such store.
     #[error("there is no store {0}")]
     UnknownStore(StoreId),
@@ -256,6 +265,8 @@ impl Rejection {
             Self::TooManyPayments { .. } => "too_many_payments",
             Self::QuantityOutOfRange { .. } => "quantity_out_of_range",
             Self::PriceNegative { .. } => "price_negative",
+            Self::DiscountNegative { .. } => "discount_negative",
+            Self::BasketTooLarge => "basket_too_large",
             Self::UnknownStore(_) | Self::UnknownKeyStore(_) | Self::UnknownGrantStore(_) => "unknown_store",
             Self::UnknownRegister(_) => "unknown_register",
             Self::UnknownProduct { .. } => "unknown_product",
@@ -317,6 +328,8 @@ impl Rejection {
             }
             Self::NotReturnable { line } => format!("/lines/{line}/original"),
             Self::PriceNegative { line } => format!("/lines/{line}/unit_price"),
+            Self::DiscountNegative { line: Some(line) } => format!("/lines/{line}/discount"),
+            Self::DiscountNegative { line: None } => "/discount".to_owned(),
             Self::UnknownStore(_) => "/store".to_owned(),
             Self::UnknownRegister(_) => "/register".to_owned(),
             Self::UnknownProduct { line, .. } => format!("/lines/{line}/product"),
@@ -336,6 +349,7 @@ impl Rejection {
             Self::CodeInvalid | Self::EnrolmentCode | Self::RegisterCodeTaken => "/code".to_owned(),
             Self::StoreNameTaken => "/name".to_owned(),
             Self::AmountOverflow
+            | Self::BasketTooLarge
             | Self::Forbidden(_)
             | Self::UnknownUser(_)
             | Self::UnknownSale(_)

@@ -177,10 +177,35 @@ impl From<CashStep> for u16 {
 
 /// How something is taxed: by one rate, or by several components on the same base whose rates add up to it, such as a
 /// state's and a city's sales tax.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+///
+/// In every format `rate`, or `components`; if both are there they must agree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(try_from = "TaxForm")]
 pub struct Tax {
     rate: Rate,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     components: Vec<Component>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaxForm {
+    rate: Option<Rate>,
+    #[serde(default)]
+    components: Vec<Component>,
+}
+
+impl TryFrom<TaxForm> for Tax {
+    type Error = Invalid;
+
+    fn try_from(TaxForm { rate, components }: TaxForm) -> Result<Self, Invalid> {
+        if components.is_empty() {
+            return rate.map(Self::single).ok_or(Invalid::Rate);
+        }
+        let tax = Self::of(components)?;
+        if rate.is_none_or(|rate| rate == tax.rate) { Ok(tax) } else { Err(Invalid::Rate) }
+    }
 }
 
 /// One of the taxes on the same base.
@@ -331,11 +356,17 @@ impl Tax {
 
 /// What a part of a rate is of an amount.
 fn part_of(rules: TaxRules, whole: Rate, part: Rate, amount: i128) -> i128 {
-    let base = match rules.mode {
+    let (numerator, denominator) = exact_part(rules.mode, whole, part, amount);
+    divide(numerator, denominator, rules.rounding)
+}
+
+/// What a part of a rate is of an amount before it is rounded: numerator and denominator, which is above zero.
+pub(crate) fn exact_part(mode: TaxMode, whole: Rate, part: Rate, amount: i128) -> (i128, i128) {
+    let base = match mode {
         TaxMode::Included => ONE + i128::from(whole.0),
         TaxMode::Added => ONE,
     };
-    divide(amount * i128::from(part.0), base, rules.rounding)
+    (amount * i128::from(part.0), base)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod quantity;
 pub mod receipt;
 pub mod rejection;
 pub mod sale;
+pub mod shift;
 #[cfg(test)]
 mod shop;
 pub mod stock;

@@ -1,6 +1,6 @@
 //! Tenders: how a total is paid.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +136,20 @@ pub enum Kind {
     OnAccount,
     /// Whatever else the merchant takes.
     Custom,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cash => "cash",
+            Self::Card => "card",
+            Self::GiftCard => "gift_card",
+            Self::StoreCredit => "store_credit",
+            Self::Voucher => "voucher",
+            Self::OnAccount => "on_account",
+            Self::Custom => "custom",
+        })
+    }
 }
 
 impl Payment {

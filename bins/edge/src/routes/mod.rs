@@ -14,6 +14,7 @@ pub(crate) mod receipts;
 pub(crate) mod registers;
 pub(crate) mod sales;
 pub(crate) mod sessions;
+pub(crate) mod shifts;
 pub(crate) mod stock;
 pub(crate) mod stores;
 pub(crate) mod tills;

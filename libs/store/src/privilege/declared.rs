@@ -12,6 +12,7 @@ const CATALOG: &[&str] =
     &["catalog.merchants", "catalog.stores", "catalog.registers", "catalog.tax_categories", "catalog.products"];
 /// Of these all but the identity worker see some columns only, and none with a secret.
 const IDENTITY: &[&str] = &["identity.users", "identity.grants", "identity.tills", "identity.keys"];
+const SHIFTS: &[&str] = &["sales.drawers", "sales.shifts", "sales.drawer_events"];
 const READ: &[&str] = &["select"];
 const ADD: &[&str] = &["select", "insert"];
 const KEEP: &[&str] = &["select", "insert", "update"];
@@ -25,6 +26,7 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (CATALOG, READ),
             (IDENTITY, READ),
             (&["inbox.messages", "sales.sales", "sales.reversals", "stock.levels", "receipts.receipts"], READ),
+            (SHIFTS, READ),
         ],
     ),
     (
@@ -32,8 +34,8 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
         &[
             (CATALOG, READ),
             (IDENTITY, READ),
-            (&["inbox.messages", "sales.sales"], ADD),
-            (&["sales.reversals"], KEEP),
+            (&["inbox.messages", "sales.sales", "sales.shifts", "sales.drawer_events"], ADD),
+            (&["sales.drawers", "sales.reversals"], KEEP),
             (&["inbox.attempts"], ALL),
         ],
     ),

@@ -1,0 +1,57 @@
+//! Cash as it is counted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Rejection,
+    money::{Amount, Overflow},
+};
+
+/// The most denominations of one count. No currency has half as many.
+pub const MAX_DENOMINATIONS: usize = 64;
+
+/// An amount that somebody has counted: as a sum, or by denomination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum Cash {
+    /// A sum in minor units.
+    Sum(Amount),
+    /// Notes and coins.
+    Counted(Vec<Denomination>),
+}
+
+/// Notes or coins of one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Denomination {
+    /// What one is worth, in minor units, above zero.
+    pub value: Amount,
+    /// How many there are.
+    pub count: u32,
+}
+
+impl Cash {
+    /// What it comes to.
+    ///
+    /// # Errors
+    /// [`Rejection::CashNegative`] for less than nothing, [`Rejection::TooManyDenominations`] beyond
+    /// [`MAX_DENOMINATIONS`], [`Rejection::AmountOverflow`] beyond the range.
+    pub fn total(&self) -> Result<Amount, Rejection> {
+        match self {
+            Self::Sum(amount) if amount.is_negative() => Err(Rejection::CashNegative),
+            Self::Sum(amount) => Ok(*amount),
+            Self::Counted(all) if all.len() > MAX_DENOMINATIONS => {
+                Err(Rejection::TooManyDenominations { count: all.len(), max: MAX_DENOMINATIONS })
+            }
+            Self::Counted(all) => all.iter().try_fold(Amount::ZERO, |sum, Denomination { value, count }| {
+                if *value <= Amount::ZERO {
+                    return Err(Rejection::CashNegative);
+                }
+                let worth = Amount::try_from(i128::from(value.get()) * i128::from(*count))?;
+                Ok(sum.checked_add(worth).ok_or(Overflow)?)
+            }),
+        }
+    }
+}

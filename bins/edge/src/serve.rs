@@ -34,7 +34,7 @@ use crate::{
     problem::Problem,
     routes::{
         audit, commands, events, keys, merchant, passwords, pins, privacy, products, receipts, registers, reports,
-        sales, sessions, stock, stores, tills, users, voids,
+        sales, sessions, shifts, stock, stores, tills, users, voids,
     },
 };
 
@@ -123,6 +123,13 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(receipts::show))
         .routes(routes!(reports::sales))
         .routes(routes!(reports::export))
+        .routes(routes!(shifts::open, shifts::list))
+        .routes(routes!(shifts::show))
+        .routes(routes!(shifts::enter, shifts::events))
+        .routes(routes!(shifts::end))
+        .routes(routes!(shifts::count))
+        .routes(routes!(shifts::close))
+        .routes(routes!(shifts::at_register))
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))

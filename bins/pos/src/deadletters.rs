@@ -211,8 +211,23 @@ macro_rules! kinds {
 }
 
 kinds! {
-    sale::Command { Submit = "sale.submit.v1", Void = "sale.void.v1" }
-    sale::Event { Recorded = "sale.recorded.v1" }
+    sale::Command {
+        Submit = "sale.submit.v1",
+        Void = "sale.void.v1",
+        OpenShift = "sale.open_shift.v1",
+        UseDrawer = "sale.use_drawer.v1",
+        EndShift = "sale.end_shift.v1",
+        CountShift = "sale.count_shift.v1",
+        CloseShift = "sale.close_shift.v1",
+    }
+    sale::Event {
+        Recorded = "sale.recorded.v1",
+        ShiftOpened = "sale.shift_opened.v1",
+        DrawerUsed = "sale.drawer_used.v1",
+        ShiftEnded = "sale.shift_ended.v1",
+        ShiftCounted = "sale.shift_counted.v1",
+        ShiftClosed = "sale.shift_closed.v1",
+    }
     stock::Command { Adjust = "stock.adjust.v1" }
     stock::Event { Moved = "stock.moved.v1" }
     receipt::Event { Issued = "receipt.issued.v1" }

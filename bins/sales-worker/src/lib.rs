@@ -76,6 +76,7 @@ async fn count_dead_letters(process: Process, bus: Bus) {
 }
 
 mod sale;
+mod shift;
 mod trim;
 
 /// Decides on what happens at the counter.
@@ -87,6 +88,7 @@ pub struct Sales;
 pub struct State {
     books: HashMap<MerchantId, Books>,
     sales: sale::State,
+    shifts: shift::State,
 }
 
 impl Worker for Sales {
@@ -103,15 +105,30 @@ impl Worker for Sales {
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
+        let mut shifts = shift::Wanted::default();
         for item in batch {
             let merchant = item.envelope.merchant;
             books.merchants.insert(merchant);
             match &item.message {
-                Command::Submit(new) => sales.submit(&mut books, merchant, new),
-                Command::Void(new) => sales.void(merchant, new),
+                Command::Submit(new) => {
+                    sales.submit(&mut books, merchant, new);
+                    shifts.at(&mut books, merchant, new.store, new.register);
+                }
+                Command::Void(new) => {
+                    sales.void(merchant, new);
+                    shifts.at(&mut books, merchant, new.store, new.register);
+                }
+                Command::OpenShift(new) => shifts.at(&mut books, merchant, new.store, new.register),
+                Command::UseDrawer(new) => shifts.about(&mut books, merchant, new.target()),
+                Command::EndShift(end) => shifts.about(&mut books, merchant, end.target()),
+                Command::CountShift(count) => shifts.about(&mut books, merchant, count.target()),
+                Command::CloseShift(close) => shifts.about(&mut books, merchant, close.target()),
             }
         }
-        Ok(State { books: catalog::books(conn, &books).await?, sales: sales.load(conn).await? })
+        let books = catalog::books(conn, &books).await?;
+        let sales = sales.load(conn).await?;
+        let shifts = shifts.load(conn, &books).await?;
+        Ok(State { books, sales, shifts })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
@@ -120,8 +137,13 @@ impl Worker for Sales {
             return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
         };
         let event = match &item.message {
-            Command::Submit(new) => state.sales.submit(books, envelope, new, now),
-            Command::Void(new) => state.sales.void(envelope, new, now),
+            Command::Submit(new) => state.sales.submit(books, &mut state.shifts, envelope, new, now),
+            Command::Void(new) => state.sales.void(&mut state.shifts, envelope, new, now),
+            Command::OpenShift(new) => state.shifts.open(books, envelope, new),
+            Command::UseDrawer(new) => state.shifts.enter(envelope, new, now),
+            Command::EndShift(end) => state.shifts.end(envelope, end),
+            Command::CountShift(count) => state.shifts.count(envelope, count),
+            Command::CloseShift(close) => state.shifts.close(envelope, close),
         };
         match event {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
@@ -129,7 +151,8 @@ impl Worker for Sales {
         }
     }
 
-    async fn save(&self, conn: &mut PgConnection, state: State, _now: Timestamp) -> Result<(), Error> {
-        state.sales.save(conn).await
+    async fn save(&self, conn: &mut PgConnection, state: State, now: Timestamp) -> Result<(), Error> {
+        state.sales.save(conn).await?;
+        state.shifts.save(conn, now).await
     }
 }

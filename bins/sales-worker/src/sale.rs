@@ -19,6 +19,8 @@ use tillstream_store::{
     sale::{self as stored, TicketKey},
 };
 
+use crate::shift;
+
 /// What a batch of documents needs to know.
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
@@ -71,28 +73,38 @@ impl State {
     pub(crate) fn submit(
         &mut self,
         books: &Books,
+        shifts: &mut shift::State,
         envelope: &Envelope,
         new: &NewSale,
         now: Timestamp,
     ) -> Result<Event, Rejection> {
         let pasts = self.pasts.entry(envelope.merchant).or_default();
         let sale = domain::submit(books, &new.submission(envelope), pasts, now)?;
-        Ok(self.complete(sale))
+        Ok(self.complete(shifts, sale))
     }
 
-    pub(crate) fn void(&mut self, envelope: &Envelope, new: &NewVoid, now: Timestamp) -> Result<Event, Rejection> {
+    pub(crate) fn void(
+        &mut self,
+        shifts: &mut shift::State,
+        envelope: &Envelope,
+        new: &NewVoid,
+        now: Timestamp,
+    ) -> Result<Event, Rejection> {
         let pasts = self.pasts.entry(envelope.merchant).or_default();
-        let sale = domain::void(pasts.get_mut(&new.sale), &new.voiding(envelope), None, now)?;
-        Ok(self.complete(sale))
+        let voiding = new.voiding(envelope);
+        let shift = shifts.shift_at(envelope.merchant, new.register, voiding.at);
+        let sale = domain::void(pasts.get_mut(&new.sale), &voiding, shift, now)?;
+        Ok(self.complete(shifts, sale))
     }
 
-    fn complete(&mut self, mut sale: domain::Sale) -> Event {
+    fn complete(&mut self, shifts: &mut shift::State, mut sale: domain::Sale) -> Event {
         let merchant = sale.seller.merchant;
         if let Some(ticket) = sale.ticket
             && !self.tickets.insert((merchant, sale.seller.register, ticket))
         {
             sale.flags.push(Flag::TicketRepeated);
         }
+        shifts.take(&mut sale);
         self.reversed.extend(sale.reverses().map(|original| (merchant, original)));
         // Something of it may come back later in the same batch.
         if self.wanted.contains(&(merchant, sale.id)) {

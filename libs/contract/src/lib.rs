@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod receipt;
 pub mod sale;
 pub mod schema;
+pub mod shift;
 pub mod signature;
 pub mod stock;
 pub mod token;

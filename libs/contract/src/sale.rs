@@ -11,6 +11,7 @@ use tillstream_domain::{
     money::{Amount, Currency},
     quantity::Quantity,
     sale::{self as domain, Original, Submission, Ticket, Voiding},
+    shift::Report,
     tender,
     text::Note,
     time::Timestamp,
@@ -21,7 +22,11 @@ use uuid::Uuid;
 pub use document::{Discount, Line, Merchant, Register, Sale, Store};
 pub use payment::Payment;
 
-use crate::{Envelope, envelope::messages};
+use crate::{
+    Envelope,
+    envelope::messages,
+    shift::{DrawerUsed, NewDrawerEvent, NewShift, ShiftChanged, ShiftClose, ShiftCount, ShiftEnd},
+};
 
 messages! {
     /// What the sales worker is told to do.
@@ -30,6 +35,16 @@ messages! {
         Submit(NewSale) = "sale.submit.v1",
         /// Undo a sale.
         Void(NewVoid) = "sale.void.v1",
+        /// Open a shift.
+        OpenShift(NewShift) = "sale.open_shift.v1",
+        /// Enter what a drawer was opened for besides sales.
+        UseDrawer(NewDrawerEvent) = "sale.use_drawer.v1",
+        /// End a shift.
+        EndShift(ShiftEnd) = "sale.end_shift.v1",
+        /// Take down what was found at its end.
+        CountShift(ShiftCount) = "sale.count_shift.v1",
+        /// Close a shift.
+        CloseShift(ShiftClose) = "sale.close_shift.v1",
     }
 }
 
@@ -38,6 +53,16 @@ messages! {
     Event {
         /// A sale is in the books.
         Recorded(Recorded) = "sale.recorded.v1",
+        /// A shift is open.
+        ShiftOpened(ShiftChanged) = "sale.shift_opened.v1",
+        /// A drawer was opened besides sales.
+        DrawerUsed(DrawerUsed) = "sale.drawer_used.v1",
+        /// A shift has ended.
+        ShiftEnded(ShiftChanged) = "sale.shift_ended.v1",
+        /// A shift was counted.
+        ShiftCounted(ShiftChanged) = "sale.shift_counted.v1",
+        /// A shift is closed: its Z report.
+        ShiftClosed(ShiftChanged) = "sale.shift_closed.v1",
     }
 }
 
@@ -45,8 +70,62 @@ impl Event {
     /// The document that goods and money follow, if it is one: practice moves nothing.
     #[must_use]
     pub fn counting(&self) -> Option<&Sale> {
-        let Self::Recorded(Recorded { sale }) = self;
+        let Self::Recorded(Recorded { sale }) = self else { return None };
         (sale.kind != domain::Kind::Training).then_some(sale)
+    }
+
+    /// The shift as it stands, if it is one that has come further.
+    #[must_use]
+    pub fn shift(&self) -> Option<&Report> {
+        match self {
+            Self::ShiftOpened(changed)
+            | Self::ShiftEnded(changed)
+            | Self::ShiftCounted(changed)
+            | Self::ShiftClosed(changed) => Some(&changed.shift),
+            Self::Recorded(_) | Self::DrawerUsed(_) => None,
+        }
+    }
+
+    /// Where it happened.
+    #[must_use]
+    pub const fn store(&self) -> StoreId {
+        match self {
+            Self::Recorded(recorded) => recorded.sale.store.id,
+            Self::DrawerUsed(used) => used.event.store,
+            Self::ShiftOpened(changed)
+            | Self::ShiftEnded(changed)
+            | Self::ShiftCounted(changed)
+            | Self::ShiftClosed(changed) => changed.shift.spot.store,
+        }
+    }
+
+    /// What the event says.
+    ///
+    /// # Errors
+    /// None: all of it can be JSON.
+    pub fn body(&self) -> Result<serde_json::Value, serde_json::Error> {
+        match self {
+            Self::Recorded(body) => serde_json::to_value(body),
+            Self::DrawerUsed(body) => serde_json::to_value(body),
+            Self::ShiftOpened(body) | Self::ShiftEnded(body) | Self::ShiftCounted(body) | Self::ShiftClosed(body) => {
+                serde_json::to_value(body)
+            }
+        }
+    }
+
+    /// What the route answers that takes the command.
+    ///
+    /// # Errors
+    /// None: all of it can be JSON.
+    pub fn document(&self) -> Result<serde_json::Value, serde_json::Error> {
+        match self {
+            Self::Recorded(recorded) => serde_json::to_value(&recorded.sale),
+            Self::DrawerUsed(used) => serde_json::to_value(&used.event),
+            Self::ShiftOpened(changed)
+            | Self::ShiftEnded(changed)
+            | Self::ShiftCounted(changed)
+            | Self::ShiftClosed(changed) => serde_json::to_value(&changed.shift),
+        }
     }
 }
 
@@ -55,6 +134,11 @@ impl crate::Command for Command {
         match self {
             Self::Submit(sale) => Need::new(sale.permission(), Place::Register(sale.store, sale.register)),
             Self::Void(void) => Need::new(Permission::Void, Place::Register(void.store, void.register)),
+            Self::OpenShift(shift) => shift.need(),
+            Self::UseDrawer(event) => event.need(),
+            Self::EndShift(end) => end.need(),
+            Self::CountShift(count) => count.need(),
+            Self::CloseShift(close) => close.need(),
         }
     }
 }

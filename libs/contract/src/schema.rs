@@ -132,6 +132,7 @@ pub fn frames() -> Vec<Published> {
 pub fn documents() -> Vec<Published> {
     vec![
         Published::document::<sale::Sale>("sale"),
+        Published::document::<tillstream_domain::shift::Report>("shift"),
         Published::document::<receipt::Receipt>("receipt"),
         Published::document::<tillstream_domain::receipt::Content>("receipt-content"),
     ]

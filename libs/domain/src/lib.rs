@@ -14,6 +14,7 @@ pub mod receipt;
 pub mod rejection;
 pub mod report;
 pub mod sale;
+pub mod shift;
 #[cfg(test)]
 mod shop;
 pub mod stock;

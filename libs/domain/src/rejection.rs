@@ -1,11 +1,13 @@
 //! Why a command is refused.
 
 use crate::{
-    id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, StoreId, UserId},
+    id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, ShiftId, StoreId, UserId},
     identity::{Need, Permission, Place},
     money::{Amount, Currency, Overflow},
     quantity::Quantity,
+    shift::Gap,
     stock::Reason,
+    tender,
 };
 
 /// A refusal: the message is for people, [`Rejection::code`] for machines, [`Rejection::pointer`] says which field.
@@ -253,6 +255,51 @@ pub enum Rejection {
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
+    /// The register has a shift that is not closed.
+    #[error("shift {0} of the register is not closed; close it first")]
+    ShiftOpen(ShiftId),
+    /// The register has no such shift.
+    #[error("there is no shift {0} at the register")]
+    UnknownShift(ShiftId),
+    /// The shift has ended.
+    #[error("shift {0} has ended")]
+    ShiftEnded(ShiftId),
+    /// The shift has not ended.
+    #[error("shift {0} has not ended; end it first")]
+    ShiftNotEnded(ShiftId),
+    /// The shift is closed, and is not opened again.
+    #[error("shift {0} is closed; what comes now belongs to the next")]
+    ShiftClosed(ShiftId),
+    /// A blind shift was counted before.
+    #[error("shift {0} is blind and was counted; close it")]
+    ShiftCounted(ShiftId),
+    /// A till has made more in a shift than has arrived.
+    #[error("{}", under_way(*.here, *.made, .missing))]
+    SalesUnderWay {
+        /// Documents that are here.
+        here: u64,
+        /// Documents that the till has made, if it said so.
+        made: Option<u64>,
+        /// Tickets that are missing.
+        missing: Vec<Gap>,
+    },
+    /// A count names a tender twice.
+    #[error("{0} is counted twice")]
+    TenderRepeated(tender::Kind),
+    /// Cash of less than nothing, or a denomination that is worth nothing.
+    #[error("cash is not negative, and a note or coin is worth something")]
+    CashNegative,
+    /// More denominations than a count may have.
+    #[error("there are {count} denominations, at most {max} are allowed")]
+    TooManyDenominations {
+        /// Denominations found.
+        count: usize,
+        /// Denominations allowed.
+        max: usize,
+    },
+    /// An amount that does not go with what a drawer is opened for.
+    #[error("the amount is above zero where cash moves, and zero without a sale")]
+    DrawerAmount,
 }
 
 impl Rejection {
@@ -309,6 +356,17 @@ impl Rejection {
             Self::TooManyGrants { .. } => "too_many_grants",
             Self::EnrolmentCode => "enrolment_code_invalid",
             Self::TillNotEnrolled(_) => "till_not_enrolled",
+            Self::ShiftOpen(_) => "shift_open",
+            Self::UnknownShift(_) => "unknown_shift",
+            Self::ShiftEnded(_) => "shift_ended",
+            Self::ShiftNotEnded(_) => "shift_not_ended",
+            Self::ShiftClosed(_) => "shift_closed",
+            Self::ShiftCounted(_) => "shift_counted",
+            Self::SalesUnderWay { .. } => "sales_under_way",
+            Self::TenderRepeated(_) => "tender_repeated",
+            Self::CashNegative => "cash_negative",
+            Self::TooManyDenominations { .. } => "too_many_denominations",
+            Self::DrawerAmount => "drawer_amount",
         }
     }
 
@@ -348,8 +406,19 @@ impl Rejection {
             Self::ExpiryPast => "/expires_at".to_owned(),
             Self::CodeInvalid | Self::EnrolmentCode | Self::RegisterCodeTaken => "/code".to_owned(),
             Self::StoreNameTaken => "/name".to_owned(),
+            Self::TenderRepeated(_) => "/tenders".to_owned(),
+            Self::DrawerAmount => "/amount".to_owned(),
             Self::AmountOverflow
             | Self::BasketTooLarge
+            | Self::ShiftOpen(_)
+            | Self::UnknownShift(_)
+            | Self::ShiftEnded(_)
+            | Self::ShiftNotEnded(_)
+            | Self::ShiftClosed(_)
+            | Self::ShiftCounted(_)
+            | Self::SalesUnderWay { .. }
+            | Self::CashNegative
+            | Self::TooManyDenominations { .. }
             | Self::Forbidden(_)
             | Self::UnknownUser(_)
             | Self::UnknownSale(_)
@@ -382,6 +451,17 @@ fn forbidden(Need { permission, place }: &Need) -> String {
         _ => "ask an owner for it",
     };
     format!("this needs the permission {permission} {place}; {how}")
+}
+
+fn under_way(here: u64, made: Option<u64>, missing: &[Gap]) -> String {
+    // Enough to see what is wrong; a till knows what it has not sent.
+    const SHOWN: usize = 10;
+    let made = made.map_or(String::new(), |made| format!(" of {made}"));
+    let tickets: Vec<_> = missing.iter().take(SHOWN).map(Gap::to_string).collect();
+    let more = if missing.len() > SHOWN { " and more" } else { "" };
+    let tickets =
+        if missing.is_empty() { String::new() } else { format!("; tickets {}{more} are missing", tickets.join(", ")) };
+    format!("{here}{made} sales of the shift are here{tickets}; send them and close again, or force it")
 }
 
 impl From<Overflow> for Rejection {

@@ -229,7 +229,7 @@ pub enum Flag {
     PriceDiffers,
     /// The till's clock is more than five minutes ahead.
     ClockAhead,
-    /// The sale arrived more than a day after it happened.
+    /// The sale arrived more than a day after it happened, or after the shift in which it did.
     Late,
     /// The till gave its ticket number to another sale too: there may be two tills that take themselves for the same.
     TicketRepeated,
@@ -237,4 +237,6 @@ pub enum Flag {
     ReturnExceeds,
     /// What came back was sold in a sale that is not known: it was taken back without a connection.
     OriginalUnknown,
+    /// No shift was open at the register: it counts in the next one, as late.
+    NoShift,
 }

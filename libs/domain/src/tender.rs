@@ -1,6 +1,6 @@
 //! Tenders: how a total is paid.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +151,12 @@ impl Kind {
             Self::OnAccount => "on_account",
             Self::Custom => "custom",
         }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

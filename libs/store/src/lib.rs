@@ -17,6 +17,7 @@ pub mod role;
 mod rules;
 pub mod sale;
 pub mod seed;
+pub mod shift;
 pub mod stock;
 pub mod tenant;
 pub mod trail;

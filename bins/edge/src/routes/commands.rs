@@ -87,7 +87,7 @@ pub(crate) async fn show(State(edge): State<Edge>, caller: Caller, Id(id): Id<Uu
 /// What the command brought about, as the route that takes it would have answered.
 fn result(event: &Envelope) -> Result<Value, Problem> {
     let json = match context(&event.kind) {
-        "sale" => event.open().map(|sale::Event::Recorded(recorded)| serde_json::to_value(recorded.sale)),
+        "sale" => event.open().map(|event: sale::Event| event.document()),
         "stock" => event.open().map(|stock::Event::Moved(moved)| serde_json::to_value(moved)),
         _ => event.open().map(|event: identity::Event| serde_json::to_value(event.changed())),
     };

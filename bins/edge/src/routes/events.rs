@@ -107,8 +107,8 @@ fn shown(followed: Followed, reach: &Reach, sees_people: bool) -> Option<Event> 
 fn data(envelope: &Envelope) -> Option<(Option<StoreId>, Value)> {
     let (store, json) = match context(&envelope.kind) {
         "sale" => {
-            let sale::Event::Recorded(recorded) = envelope.open().ok()?;
-            (Some(recorded.sale.store.id), serde_json::to_value(recorded))
+            let event: sale::Event = envelope.open().ok()?;
+            (Some(event.store()), event.body())
         }
         "receipt" => {
             let receipt::Event::Issued(issued) = envelope.open().ok()?;

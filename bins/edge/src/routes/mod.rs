@@ -15,6 +15,7 @@ pub(crate) mod registers;
 pub(crate) mod reports;
 pub(crate) mod sales;
 pub(crate) mod sessions;
+pub(crate) mod shifts;
 pub(crate) mod stock;
 pub(crate) mod stores;
 pub(crate) mod tills;

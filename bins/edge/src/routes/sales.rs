@@ -72,12 +72,15 @@ pub(crate) async fn submit(
     let at = edge.0.clock.now();
     new.check(id, at)?;
     let fingerprint = fingerprint("sale.submit.v1", &new)?;
-    let command = Command::Submit(new);
-    let command = NewCommand { id, message: command, fingerprint, trace: trace(&headers), at };
+    let command = NewCommand { id, message: Command::Submit(new), fingerprint, trace: trace(&headers), at };
     match edge.0.commands.submit(&caller, command, prefer, deadline(&edge, prefer)).await? {
         Submitted::Pending => Ok(accepted(id)),
         Submitted::Done(event) => match event.open() {
             Ok(Event::Recorded(recorded)) => Ok(created(&format!("/v1/sales/{id}"), &recorded.sale)),
+            Ok(_) => {
+                error!(%id, "the worker's answer is of another command; answering 202");
+                Ok(accepted(id))
+            }
             Err(failure) => {
                 error!(error = %failure, %id, "the worker's answer cannot be read; answering 202");
                 Ok(accepted(id))

@@ -154,7 +154,7 @@ proptest! {
         let event = Event::Recorded(Recorded { sale: Sale::from(sale.clone()) });
         let decoded = Event::decode(event.kind(), &event.encode()).unwrap();
         prop_assert_eq!(&decoded, &event);
-        let Event::Recorded(recorded) = decoded;
+        let Event::Recorded(recorded) = decoded else { panic!("{decoded:?}") };
         let json = serde_json::to_string(&recorded.sale).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Sale>(&json).unwrap(), &recorded.sale);
         prop_assert_eq!(domain::Sale::from(recorded.sale), sale);

@@ -9,7 +9,8 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use tillstream_contract::{
-    Answers, Batch, Envelope, Message, Outcome, dead::DeadLetter, identity, receipt, sale, schema::Published, stock,
+    Answers, Batch, Envelope, Message, Outcome, dead::DeadLetter, identity, receipt, sale, schema::Published, shift,
+    stock,
 };
 
 /// What there are samples of.
@@ -30,6 +31,16 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<sale::Command, sale::NewSale>("sale.submit.v1"),
         body::<sale::Command, sale::NewVoid>("sale.void.v1"),
         body::<sale::Event, sale::Recorded>("sale.recorded.v1"),
+        body::<sale::Command, shift::NewShift>("sale.open_shift.v1"),
+        body::<sale::Command, shift::NewDrawerEvent>("sale.use_drawer.v1"),
+        body::<sale::Command, shift::ShiftEnd>("sale.end_shift.v1"),
+        body::<sale::Command, shift::ShiftCount>("sale.count_shift.v1"),
+        body::<sale::Command, shift::ShiftClose>("sale.close_shift.v1"),
+        body::<sale::Event, shift::ShiftChanged>("sale.shift_opened.v1"),
+        body::<sale::Event, shift::DrawerUsed>("sale.drawer_used.v1"),
+        body::<sale::Event, shift::ShiftChanged>("sale.shift_ended.v1"),
+        body::<sale::Event, shift::ShiftChanged>("sale.shift_counted.v1"),
+        body::<sale::Event, shift::ShiftChanged>("sale.shift_closed.v1"),
         body::<stock::Command, stock::NewAdjustment>("stock.adjust.v1"),
         body::<stock::Event, stock::Moved>("stock.moved.v1"),
         body::<receipt::Event, receipt::Issued>("receipt.issued.v1"),

@@ -12,6 +12,7 @@ const CATALOG: &[&str] =
     &["catalog.merchants", "catalog.stores", "catalog.registers", "catalog.tax_categories", "catalog.products"];
 /// Of these all but the identity worker see some columns only, and none with a secret.
 const IDENTITY: &[&str] = &["identity.users", "identity.grants", "identity.tills", "identity.keys"];
+const SHIFTS: &[&str] = &["sales.drawers", "sales.shifts", "sales.drawer_events"];
 const READ: &[&str] = &["select"];
 const ADD: &[&str] = &["select", "insert"];
 const KEEP: &[&str] = &["select", "insert", "update"];
@@ -35,6 +36,7 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
                 ],
                 READ,
             ),
+            (SHIFTS, READ),
         ],
     ),
     (
@@ -42,8 +44,8 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
         &[
             (CATALOG, READ),
             (IDENTITY, READ),
-            (&["inbox.messages", "sales.sales"], ADD),
-            (&["sales.reversals", "sales.totals"], KEEP),
+            (&["inbox.messages", "sales.sales", "sales.shifts", "sales.drawer_events"], ADD),
+            (&["sales.drawers", "sales.reversals", "sales.totals"], KEEP),
             (&["inbox.attempts"], ALL),
         ],
     ),

@@ -25,6 +25,7 @@ mod returns;
 mod role;
 mod sales;
 mod sessions;
+mod shifts;
 mod signatures;
 mod stock;
 mod tills;

@@ -55,6 +55,8 @@ struct Spot {
     store: StoreId,
     register: RegisterId,
     sale: Uuid,
+    /// A shift of the register.
+    shift: Uuid,
     /// A cashier of the store, another for each operation.
     user: UserId,
 }
@@ -70,7 +72,7 @@ struct Caller {
 
 /// The request for an operation at a spot.
 fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
-    let Spot { store, register, sale, user } = spot;
+    let Spot { store, register, sale, shift, user } = spot;
     let path = |given: String| (given, None);
     let of_user = |body: Option<Value>| (operation.path.replace("{id}", &user.to_string()), body);
     match operation.id.as_str() {
@@ -88,6 +90,21 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
             let payment = json!({"method": "cash", "tendered": 500});
             let body = json!({"store": store, "register": register, "currency": "EUR", "lines": [line], "payments": [payment]});
             ("/v1/sales".to_owned(), Some(body))
+        }
+        "open_shift" => (operation.path.clone(), Some(json!({"store": store, "register": register, "float": 0}))),
+        "list_shifts" => path(format!("/v1/shifts?store={store}")),
+        "show_shift" | "list_drawer_events" => path(operation.path.replace("{id}", &shift.to_string())),
+        "show_shift_of_register" => path(operation.path.replace("{id}", &register.to_string())),
+        "use_drawer" | "end_shift" | "count_shift" | "close_shift" => {
+            let mut body = json!({"store": store, "register": register});
+            match operation.id.as_str() {
+                "use_drawer" => {
+                    (body["use"], body["amount"], body["reason"]) = (json!("cash_in"), json!(1), json!("change"));
+                }
+                "count_shift" => body["tenders"] = json!([]),
+                _ => {}
+            }
+            (operation.path.replace("{id}", &shift.to_string()), Some(body))
         }
         "void_sale" => {
             let body = json!({"store": store, "register": register});
@@ -231,7 +248,11 @@ async fn spot(shop: &Shop, store: StoreId, register: RegisterId) -> Spot {
     let sale = shop.ids.next();
     let sold = shop.selling(sale, &basket).header("prefer", "wait=20, until=receipt").send().await;
     assert_eq!(sold.status, StatusCode::CREATED, "{sold:?}");
-    Spot { store, register, sale, user: UserId::new(Uuid::nil()) }
+    let shift = shop.ids.next();
+    let opening = shop.call("POST", "/v1/shifts").header("idempotency-key", &shift.to_string());
+    let opened = opening.json(&json!({"store": store, "register": register, "float": 0})).send().await;
+    assert_eq!(opened.status, StatusCode::CREATED, "{opened:?}");
+    Spot { store, register, sale, shift, user: UserId::new(Uuid::nil()) }
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ async fn an_offline_return_is_a_fact_and_flagged() {
     let answer = shop.sell(shop.ids.next(), &basket).await;
     assert_eq!(
         (answer.status, &answer.json()["flags"]),
-        (StatusCode::CREATED, &json!(["return_exceeds"])),
+        (StatusCode::CREATED, &json!(["return_exceeds", "no_shift"])),
         "{answer:?}"
     );
 }
@@ -176,13 +176,14 @@ async fn practice_counts_nowhere() {
 #[tokio::test]
 async fn missing_and_repeated_tickets_show() {
     let shop = Shop::open().await;
+    let none = json!(["no_shift"]);
     for (ticket, flags) in
-        [(7, json!([])), (8, json!([])), (11, json!([])), (8, json!(["ticket_repeated"])), (20, json!([]))]
+        [(7, &none), (8, &none), (11, &none), (8, &json!(["ticket_repeated", "no_shift"])), (20, &none)]
     {
         let mut basket = shop.basket(&[("tea", "1")]);
         basket["ticket"] = json!(ticket);
         let answer = shop.sell(shop.ids.next(), &basket).await;
-        assert_eq!((answer.status, &answer.json()["flags"]), (StatusCode::CREATED, &flags), "{answer:?}");
+        assert_eq!((answer.status, &answer.json()["flags"]), (StatusCode::CREATED, flags), "{answer:?}");
     }
     let path = format!("/v1/registers/{}/ticket-gaps", SHOP.register(1));
     let first = shop.get(&format!("{path}?limit=1")).await.json();

@@ -259,7 +259,7 @@ fn the_largest_sales_there_can_be_stop_no_shift() {
 
 fn gaps_of(tickets: &[u64]) -> Tickets {
     let mut all = Tickets::default();
-    for number in &tickets {
+    for number in tickets {
         all.add(Ticket::try_from(*number).unwrap());
     }
     all

@@ -72,7 +72,10 @@ struct Caller {
 
 /// The request for an operation at a spot.
 fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
-    let Spot { store, register, sale, shift, user } = spot;
+    if let Some(request) = at_the_counter(operation, spot) {
+        return request;
+    }
+    let Spot { store, register, sale, user, .. } = spot;
     let path = |given: String| (given, None);
     let of_user = |body: Option<Value>| (operation.path.replace("{id}", &user.to_string()), body);
     match operation.id.as_str() {
@@ -82,34 +85,6 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
         "list_products" | "list_registers" | "follow_events" | "list_sessions" | "sign_out" | "list_keys"
         | "list_tills" | "list_till_users" | "renew_certificate" | "show_merchant" | "list_stores" | "list_users"
         | "list_audit" | "export_audit" => path(operation.path.clone()),
-        "report_sales" | "export_sales_report" => {
-            path(format!("{}?by=store&from=2026-01-01&until=2027-01-01&store={store}", operation.path))
-        }
-        "submit_sale" => {
-            let line = json!({"product": SHOP.product("tea"), "quantity": "1"});
-            let payment = json!({"method": "cash", "tendered": 500});
-            let body = json!({"store": store, "register": register, "currency": "EUR", "lines": [line], "payments": [payment]});
-            ("/v1/sales".to_owned(), Some(body))
-        }
-        "open_shift" => (operation.path.clone(), Some(json!({"store": store, "register": register, "float": 0}))),
-        "list_shifts" => path(format!("/v1/shifts?store={store}")),
-        "show_shift" | "list_drawer_events" => path(operation.path.replace("{id}", &shift.to_string())),
-        "show_shift_of_register" => path(operation.path.replace("{id}", &register.to_string())),
-        "use_drawer" | "end_shift" | "count_shift" | "close_shift" => {
-            let mut body = json!({"store": store, "register": register});
-            match operation.id.as_str() {
-                "use_drawer" => {
-                    (body["use"], body["amount"], body["reason"]) = (json!("cash_in"), json!(1), json!("change"));
-                }
-                "count_shift" => body["tenders"] = json!([]),
-                _ => {}
-            }
-            (operation.path.replace("{id}", &shift.to_string()), Some(body))
-        }
-        "void_sale" => {
-            let body = json!({"store": store, "register": register});
-            (operation.path.replace("{id}", &sale.to_string()), Some(body))
-        }
         "invite_till" | "revoke_till" | "list_ticket_gaps" => {
             path(operation.path.replace("{id}", &register.to_string()))
         }
@@ -152,6 +127,43 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
         "show_user" | "export_user" | "deactivate_user" | "invite_user" | "erase_user" => of_user(None),
         other => panic!("nobody calls {other} here: say how"),
     }
+}
+
+/// The same, if it is about selling.
+fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<Value>)> {
+    let Spot { store, register, sale, shift, .. } = spot;
+    let path = |given: String| (given, None);
+    Some(match operation.id.as_str() {
+        "report_sales" | "export_sales_report" => {
+            path(format!("{}?by=store&from=2026-01-01&until=2027-01-01&store={store}", operation.path))
+        }
+        "submit_sale" => {
+            let line = json!({"product": SHOP.product("tea"), "quantity": "1"});
+            let payment = json!({"method": "cash", "tendered": 500});
+            let body = json!({"store": store, "register": register, "currency": "EUR", "lines": [line], "payments": [payment]});
+            ("/v1/sales".to_owned(), Some(body))
+        }
+        "open_shift" => (operation.path.clone(), Some(json!({"store": store, "register": register, "float": 0}))),
+        "list_shifts" => path(format!("/v1/shifts?store={store}")),
+        "show_shift" | "list_drawer_events" => path(operation.path.replace("{id}", &shift.to_string())),
+        "show_shift_of_register" => path(operation.path.replace("{id}", &register.to_string())),
+        "use_drawer" | "end_shift" | "count_shift" | "close_shift" => {
+            let mut body = json!({"store": store, "register": register});
+            match operation.id.as_str() {
+                "use_drawer" => {
+                    (body["use"], body["amount"], body["reason"]) = (json!("cash_in"), json!(1), json!("change"));
+                }
+                "count_shift" => body["tenders"] = json!([]),
+                _ => {}
+            }
+            (operation.path.replace("{id}", &shift.to_string()), Some(body))
+        }
+        "void_sale" => {
+            let body = json!({"store": store, "register": register});
+            (operation.path.replace("{id}", &sale.to_string()), Some(body))
+        }
+        _ => return None,
+    })
 }
 
 fn cashier(store: StoreId) -> Value {

@@ -189,8 +189,8 @@ async fn of_two_who_open_at_once_one_comes_first() {
     assert_eq!(act(&shop, &shift, "close", json!({})).await.problem(), "shift_not_ended");
     act(&shop, &shift, "end", json!({})).await;
     let closes = futures_util::future::join_all((0..8).map(|_| act(&shop, &shift, "close", json!({})))).await;
-    let (closed, refused): (Vec<_>, Vec<_>) = closes.iter().partition(|answer| answer.status == StatusCode::OK);
-    assert_eq!(closed.len(), 1, "{closes:?}");
+    let (done, refused): (Vec<_>, Vec<_>) = closes.iter().partition(|answer| answer.status == StatusCode::OK);
+    assert_eq!(done.len(), 1, "{closes:?}");
     assert!(refused.iter().all(|answer| answer.problem() == "shift_closed"), "{refused:?}");
 }
 

@@ -61,9 +61,21 @@ class People:
         self.secrets |= {tokens[kind]: f"a {kind}" for kind in ("access_token", "refresh_token")}
         return tokens
 
+    def shift(self, store, code, *steps):
+        """A shift that has taken these steps, at a register of its own, and where it is."""
+        where = {"store": store, "register": self.make("/v1/registers", {"store": store, "code": code})["id"]}
+        shift = self.make("/v1/shifts", {**where, "float": 0})["id"]
+        for step in steps:
+            self.send("POST", f"/v1/shifts/{shift}/{step}", where, self.system.up["token"])
+        return shift, where
+
     def examples(self, store):
         """Operation -> a request that succeeds once for the operator."""
         merchant = self.send("GET", "/v1/merchant", token=self.system.up["token"])
+        used, using = self.shift(store, "F-2")
+        ending, where_ending = self.shift(store, "F-3")
+        counting, where_counting = self.shift(store, "F-4", "end")
+        closing, where_closing = self.shift(store, "F-5", "end")
         refreshed = self.signed_in("refreshed")
         self.signed_in("signing")
         found = {
@@ -73,6 +85,10 @@ class People:
             "POST /v1/passwords": request(body={"code": self.invited("redeeming")[1], "password": PASSWORD}),
             "POST /v1/registers/{id}/enrolment": request(self.make("/v1/registers", {"store": store, "code": "F-0"})["id"]),
             "POST /v1/registers": request(body={"store": store, "code": "F-1"}),
+            "POST /v1/shifts/{id}/drawer-events": request(used, {**using, "use": "cash_in", "amount": 1, "reason": "change"}),
+            "POST /v1/shifts/{id}/end": request(ending, where_ending),
+            "POST /v1/shifts/{id}/count": request(counting, {**where_counting, "tenders": []}),
+            "POST /v1/shifts/{id}/close": request(closing, where_closing),
             "POST /v1/sessions": request(body={"email": ADDRESS.format("signing"), "password": PASSWORD}),
             "POST /v1/sessions/refresh": request(body={"refresh_token": refreshed["refresh_token"]}),
             "GET /v1/users/{id}": request(self.user("shown")),

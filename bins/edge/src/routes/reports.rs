@@ -41,8 +41,10 @@ const HEAD: &str = "period,key,name,sales,returns,quantity_thousandths,amount,ne
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReportQuery {
     /// By what.
+    #[param(inline)]
     by: Dimension,
     /// By which periods; the whole time as one, if left out.
+    #[param(inline)]
     per: Option<Period>,
     /// From this hour on, by the stores' clocks: a date, or a date and an hour.
     #[param(example = "2026-03-01")]

@@ -259,7 +259,9 @@ fn the_largest_sales_there_can_be_stop_no_shift() {
 
 fn gaps_of(tickets: &[u64]) -> Tickets {
     let mut all = Tickets::default();
-    tickets.iter().for_each(|number| all.add(Ticket::try_from(*number).unwrap()));
+    for number in tickets {
+        all.add(Ticket::try_from(*number).unwrap());
+    }
     all
 }
 

@@ -205,7 +205,9 @@ impl Drawer {
         sale.shift = counts.filter(|_| !practice);
         let flag = match &mut self.shift {
             Some(shift) if counts.is_some() && sale.sold_at >= shift.opened.at => {
-                sale.ticket.into_iter().for_each(|ticket| shift.tickets.add(ticket));
+                if let Some(ticket) = sale.ticket {
+                    shift.tickets.add(ticket);
+                }
                 shift.totals.add(sale);
                 return;
             }

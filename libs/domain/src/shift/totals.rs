@@ -165,8 +165,12 @@ impl Totals {
         self.tips += sale.tip;
         self.cash_rounding += sale.cash_rounding;
         self.change += sale.change;
-        sale.payments.iter().for_each(|payment| self.add_payment(payment));
-        sale.taxes.iter().for_each(|group| self.add_tax(group));
+        for payment in &sale.payments {
+            self.add_payment(payment);
+        }
+        for group in &sale.taxes {
+            self.add_tax(group);
+        }
     }
 
     /// What is there of a tender: what was paid with it less what went back, as change too.

@@ -125,13 +125,32 @@ fn request(operation: &Operation, spot: Spot) -> (String, Option<Value>) {
         "change_user" => of_user(Some(json!({"name": "Lou"}))),
         "set_grants" => of_user(Some(json!({"grants": [cashier(store)]}))),
         "show_user" | "export_user" | "deactivate_user" | "invite_user" | "erase_user" => of_user(None),
+        _ => shift_request(operation, spot),
+    }
+}
+
+/// The same, about shifts.
+fn shift_request(operation: &Operation, Spot { store, register, shift, .. }: Spot) -> (String, Option<Value>) {
+    let here = |more: Value| {
+        let mut body = json!({"store": store, "register": register});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        (operation.path.replace("{id}", &shift.to_string()), Some(body))
+    };
+    match operation.id.as_str() {
+        "open_shift" => here(json!({"float": 0})),
+        "use_drawer" => here(json!({"use": "cash_in", "amount": 1, "reason": "change"})),
+        "count_shift" => here(json!({"tenders": []})),
+        "end_shift" | "close_shift" => here(json!({})),
+        "list_shifts" => (format!("/v1/shifts?store={store}"), None),
+        "show_shift_of_register" => (operation.path.replace("{id}", &register.to_string()), None),
+        "show_shift" | "list_drawer_events" => (operation.path.replace("{id}", &shift.to_string()), None),
         other => panic!("nobody calls {other} here: say how"),
     }
 }
 
 /// The same, if it is about selling.
 fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<Value>)> {
-    let Spot { store, register, sale, shift, .. } = spot;
+    let Spot { store, register, sale, .. } = spot;
     let path = |given: String| (given, None);
     Some(match operation.id.as_str() {
         "report_sales" | "export_sales_report" => {
@@ -142,21 +161,6 @@ fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<V
             let payment = json!({"method": "cash", "tendered": 500});
             let body = json!({"store": store, "register": register, "currency": "EUR", "lines": [line], "payments": [payment]});
             ("/v1/sales".to_owned(), Some(body))
-        }
-        "open_shift" => (operation.path.clone(), Some(json!({"store": store, "register": register, "float": 0}))),
-        "list_shifts" => path(format!("/v1/shifts?store={store}")),
-        "show_shift" | "list_drawer_events" => path(operation.path.replace("{id}", &shift.to_string())),
-        "show_shift_of_register" => path(operation.path.replace("{id}", &register.to_string())),
-        "use_drawer" | "end_shift" | "count_shift" | "close_shift" => {
-            let mut body = json!({"store": store, "register": register});
-            match operation.id.as_str() {
-                "use_drawer" => {
-                    (body["use"], body["amount"], body["reason"]) = (json!("cash_in"), json!(1), json!("change"));
-                }
-                "count_shift" => body["tenders"] = json!([]),
-                _ => {}
-            }
-            (operation.path.replace("{id}", &shift.to_string()), Some(body))
         }
         "void_sale" => {
             let body = json!({"store": store, "register": register});

@@ -2,7 +2,8 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use tillstream_domain::time::Timestamp;
+use tillstream_domain::{identity::Role, time::Timestamp};
+use tillstream_sales_worker::Sales;
 use tillstream_testkit::{Answer, NEXT_DOOR, SHOP, Shop};
 use uuid::Uuid;
 
@@ -188,9 +189,9 @@ async fn of_two_who_open_at_once_one_comes_first() {
     let shift = opened[0].json()["id"].as_str().unwrap().to_owned();
     assert_eq!(act(&shop, &shift, "close", json!({})).await.problem(), "shift_not_ended");
     act(&shop, &shift, "end", json!({})).await;
-    let closes = futures_util::future::join_all((0..8).map(|_| act(&shop, &shift, "close", json!({})))).await;
-    let (done, refused): (Vec<_>, Vec<_>) = closes.iter().partition(|answer| answer.status == StatusCode::OK);
-    assert_eq!(done.len(), 1, "{closes:?}");
+    let tries = futures_util::future::join_all((0..8).map(|_| act(&shop, &shift, "close", json!({})))).await;
+    let (closed, refused): (Vec<_>, Vec<_>) = tries.iter().partition(|answer| answer.status == StatusCode::OK);
+    assert_eq!(closed.len(), 1, "{tries:?}");
     assert!(refused.iter().all(|answer| answer.problem() == "shift_closed"), "{refused:?}");
 }
 
@@ -330,4 +331,60 @@ async fn closing_reads_no_sales() {
     sqlx::query("alter table sales.sales rename to hidden").execute(&shop.pool).await.unwrap();
     let z = close(&shop, &shift).await;
     assert_eq!(z["totals"]["documents"]["sales"], json!(30));
+}
+
+/// Two workers, two registers, every sale sent twice: each counts once.
+#[tokio::test]
+async fn sales_of_many_at_once_count_once_each() {
+    let shop = Shop::open().await;
+    let second = shop.process();
+    let helper = tokio::spawn(shop.station(Sales, &second).await.run());
+    let shift = open(&shop, 0).await;
+    let sells = (0..60).map(async |number: u8| {
+        let mut sale = shop.basket(&[("tea", "1")]);
+        sale["register"] = json!(SHOP.register(1 + number % 2));
+        let key = shop.ids.next();
+        let [first, again] =
+            futures_util::future::join_all([shop.sell(key, &sale), shop.sell(key, &sale)]).await.try_into().unwrap();
+        assert_eq!((first.status, first.json()), (StatusCode::CREATED, again.json()));
+    });
+    futures_util::future::join_all(sells).await;
+    second.stop.now();
+    helper.await.unwrap();
+    let z = close(&shop, &shift).await;
+    assert_eq!((&z["totals"]["documents"]["sales"], &z["totals"]["gross"]), (&json!(30), &json!(30 * 199)));
+    let other = post(&shop, "/v1/shifts", json!({"register": SHOP.register(2), "float": 0})).await.json();
+    assert_eq!(other["late"]["documents"]["sales"], json!(30));
+}
+
+#[tokio::test]
+async fn who_may_sell_may_do_all_but_open_the_drawer_for_nothing() {
+    let shop = Shop::open().await;
+    let shift = open(&shop, 0).await;
+    let used = async |role: Role, what: Value| {
+        let call =
+            shop.anonymous("POST", &format!("/v1/shifts/{shift}/drawer-events")).bearer(&shop.token_of(role).await);
+        let call = call.header("idempotency-key", &shop.ids.next().to_string());
+        call.json(&here(&what)).send().await.status
+    };
+    let drop = json!({"use": "drop", "amount": 1, "reason": "full"});
+    let nothing = json!({"use": "no_sale", "reason": "small change"});
+    assert_eq!(used(Role::Cashier, drop.clone()).await, StatusCode::CREATED);
+    assert_eq!(used(Role::Cashier, nothing.clone()).await, StatusCode::FORBIDDEN);
+    assert_eq!(used(Role::Manager, nothing).await, StatusCode::CREATED);
+    assert_eq!(used(Role::Auditor, drop).await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_a_count_is_named_with_its_place() {
+    let shop = Shop::open().await;
+    let refused = async |float: Value| {
+        let answer = post(&shop, "/v1/shifts", json!({"float": float})).await;
+        assert_eq!((answer.status, &*answer.problem()), (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body"));
+        answer.json()["errors"][0]["pointer"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(refused(json!([{"value": 100, "count": 1}, {"value": 50, "count": -1}])).await, "/float/1/count");
+    assert_eq!(refused(json!([{"value": 100, "count": 1, "cuont": 2}])).await, "/float/0/cuont");
+    assert_eq!(refused(json!(1.5)).await, "/float");
+    assert_eq!(refused(json!(9_007_199_254_740_992_i64)).await, "/float");
 }

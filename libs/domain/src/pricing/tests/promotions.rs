@@ -225,6 +225,8 @@ fn promotions_that_cannot_be_are_refused() {
         found.conditions.from = "2026-11-24".parse().ok();
         found.conditions.until = "2026-11-23".parse().ok();
     });
+    let twice = vec![promotion(1, Effect::Percent(Percent::ALL)), promotion(1, Effect::AmountOff(amount(1)))];
+    assert!(PriceBook::try_new(RULES, Vec::new(), twice).is_err());
     for text in ["100.0001", "-1", "", "10 %"] {
         assert_eq!(text.parse::<Percent>(), Err(crate::Invalid::Percent));
     }

@@ -22,10 +22,11 @@ up: services ## Start everything on this machine, with a demo shop; Ctrl-C stops
 down: ## Stop what `make up` left running, for example after it was killed
 	@if [ -x $(TARGET)/release/pos ]; then exec $(TARGET)/release/pos down --data $(DATA); else echo "nothing has been built, so nothing runs"; fi
 
-test: services ## Everything that CI checks: format, lints, tests, licences
+test: services ## Everything that CI checks: format, lints, tests, also of WebAssembly, licences
 	$(MAKE) lint
 	SQLX_OFFLINE=true $(CARGO) build --workspace --all-targets
 	SQLX_OFFLINE=true $(CARGO) run --quiet --package tillstream-servers --bin scratch -- $(CARGO) test --workspace
+	scripts/wasm
 	scripts/deny
 	scripts/release/test
 	@set -e; for area in $(AREAS); do echo "scripts/delivery/$$area --quick"; scripts/delivery/$$area --quick; done

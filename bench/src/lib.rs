@@ -20,6 +20,7 @@ mod facts;
 mod identity;
 mod memory;
 mod outage;
+mod quotes;
 mod systems;
 mod table;
 mod watched;
@@ -42,6 +43,8 @@ enum Command {
     Memory(memory::Options),
     /// What it costs to know who calls, and what a flood of sign-ins does to those who sell
     Identity(identity::Options),
+    /// How many baskets one core prices in a second, natively and as WebAssembly
+    Quotes(quotes::Options),
     /// How long each part takes to start, and what it costs to watch it
     Watched(watched::Options),
     /// The conventional server
@@ -75,6 +78,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Outage(options) => outage::run(options).await,
             Command::Memory(options) => memory::run(options).await,
             Command::Identity(options) => identity::run(options).await,
+            Command::Quotes(options) => quotes::run(&options),
             Command::Watched(options) => watched::run(options).await,
             Command::Conventional(options) => conventional::serve(options).await,
         }

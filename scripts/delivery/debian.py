@@ -15,10 +15,16 @@ def program(package, name, *more):
     to be had. `more` are packages that it needs beside what every Debian has; their libraries are in `library_path`."""
     if installed := shutil.which(name):
         return installed
+    folder = unpacked(package, *more)
+    path = folder / "usr" / "bin" / name if folder else None
+    return str(path) if path and path.exists() else None
+
+
+def unpacked(package, *more):
+    """The folder into which a package and more are unpacked, once; None if they are not to be had."""
     folder = CACHE / "debian" / package
-    path = folder / "usr" / "bin" / name
-    if path.exists():
-        return str(path)
+    if folder.exists():
+        return folder
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
         return None
     lists = CACHE / "apt"
@@ -42,9 +48,8 @@ def program(package, name, *more):
         for package_file in Path(temp).glob("*.deb"):
             subprocess.run(["dpkg", "-x", str(package_file), str(fresh)], check=True)
         folder.parent.mkdir(exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)
-    return str(path) if path.exists() else None
+    return folder
 
 
 def library_path(program):

@@ -35,10 +35,13 @@ pub enum Invalid {
     #[error("a local time is written YYYY-MM-DDTHH:MM, in the years 2000 to 9999")]
     LocalTime,
     /// A promotion that cannot be.
-    #[error(
-        "a promotion takes off a part above zero or an amount, names 1 to 10000 of what it is for, and ends after it begins"
-    )]
+    #[error("a promotion has an id of its own, takes off something, names 1 to 10000 things, and ends after it begins")]
     Promotion,
+    /// Not a way to print values into barcodes.
+    #[error(
+        "a barcode with a value has 13 digits: a prefix of two or more from 20 on, an item's, 4 to 6 of a value, and the check digit"
+    )]
+    BarcodeScheme,
     /// Not a fraction.
     #[error("a fraction is written as a whole number or as two with a slash between them")]
     Ratio,
@@ -124,6 +127,7 @@ impl Invalid {
             Self::TimeOfDay => "invalid_time_of_day",
             Self::LocalTime => "invalid_local_time",
             Self::Promotion => "invalid_promotion",
+            Self::BarcodeScheme => "invalid_barcode_scheme",
             Self::Ratio => "invalid_fraction",
             Self::TextEmpty => "text_empty",
             Self::TextTooLong { .. } => "text_too_long",

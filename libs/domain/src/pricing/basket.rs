@@ -97,7 +97,7 @@ pub struct ManualDiscount {
 
 /// How much is taken off: a part, or an amount that is not negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = DiscountOff))]
 #[serde(rename_all = "snake_case")]
 pub enum Off {
     /// A part of what is due.

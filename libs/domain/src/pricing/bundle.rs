@@ -65,6 +65,9 @@ mod tests {
         // 3 for 5.00: 2.00 × 4 and 1.00 × 5: 6.00, then 2.00 + 1.00 + 1.00 would get dearer.
         assert_eq!(group(&[(4, 800), (5, 500)], deal(3, 500), i128::MAX), (1, vec![3, 0]));
         assert_eq!(group(&[(4, 800), (5, 500)], deal(3, 399), i128::MAX), (2, vec![4, 2]));
+        // A group that costs what the deal costs stays as it is, and its units are free for others.
+        assert_eq!(group(&[(1, 200), (2, 200)], deal(3, 400), i128::MAX), (0, vec![0, 0]));
+        assert_eq!(group(&[(3, 600)], deal(3, 600), i128::MAX), (0, vec![0]));
         assert_eq!(group(&[(1_000_000, 200_000_000)], deal(3, 500), i128::MAX), (333_333, vec![999_999]));
         assert_eq!(group(&[(1_000_000, 200_000_000)], deal(3, 500), 2), (2, vec![6]));
     }

@@ -89,10 +89,10 @@ impl Work<'_> {
         let grouped = groups * (buy + get);
         // How many of the first `count` units are cheaper.
         let cheaper = |count: i128| count / (buy + get) * get + (count % (buy + get) - buy).max(0);
-        let (mut first, mut any) = (0, false);
+        let mut first = 0;
+        let mut plan = Vec::new();
         for &at in lines {
-            let rounding = self.rounding;
-            let line = &mut self.lines[at];
+            let line = &self.lines[at];
             let end = (first + line.open_units).min(grouped);
             if first == end {
                 break;
@@ -100,13 +100,21 @@ impl Work<'_> {
             let (open, units) = (line.open_units, cheaper(end) - cheaper(first));
             let rule = Rule::BuyGet { deal, units: count(units), of_units: count(open), of: within(line.open_due) };
             let exact = Ratio::new(line.open_due * units * i128::from(percent.millionths()), open * ONE);
-            let worth = line.worth(end - first, rounding);
-            line.put_into_group(end - first, worth);
-            any |= line.take_from_group(exact.round(rounding).min(worth), By::from(promotion), rule, exact);
-            line.taken_by(promotion);
+            let worth = line.worth(end - first, self.rounding);
+            plan.push((at, end - first, worth, exact.round(self.rounding).min(worth), rule, exact));
             first = end;
         }
-        any
+        // Units are not spent on nothing.
+        if plan.iter().all(|(_, _, _, off, _, _)| *off == 0) {
+            return false;
+        }
+        for (at, units, worth, off, rule, exact) in plan {
+            let line = &mut self.lines[at];
+            line.put_into_group(units, worth);
+            line.take_from_group(off, By::from(promotion), rule, exact);
+            line.taken_by(promotion);
+        }
+        true
     }
 
     fn bundle(&mut self, promotion: &Promotion, deal: Bundle, lines: &[usize]) -> bool {

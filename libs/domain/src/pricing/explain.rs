@@ -30,7 +30,7 @@ pub struct Explanation {
 
 /// What an explanation is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ExplanationSubject))]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// A line's unit price.
@@ -53,7 +53,7 @@ pub enum Subject {
 
 /// How a number was rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ExplanationRounded))]
 #[serde(rename_all = "snake_case")]
 pub enum Rounded {
     /// It was whole.

@@ -54,7 +54,7 @@ pub struct Promotion {
 
 /// What a promotion is for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = PromotionScope))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Everything.
@@ -68,7 +68,7 @@ pub enum Scope {
 
 /// When a promotion applies: when all of this holds. What is left out sets no condition.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = PromotionConditions))]
 #[serde(deny_unknown_fields, default)]
 pub struct Conditions {
     /// The lines' amounts, before anything is taken off, are at least this.
@@ -100,7 +100,7 @@ pub struct Conditions {
 
 /// What a promotion does. Amounts are not negative; nothing gets dearer, and nothing goes below zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = PromotionEffect))]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Takes this part off each line.
@@ -122,7 +122,7 @@ pub enum Effect {
 /// Who buys so many units gets so many more cheaper. Units are put in order, the dearest first, and make groups of
 /// `buy` + `get`; in each group the last are the cheaper ones. What makes no full group stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BuyGetDeal))]
 #[serde(deny_unknown_fields)]
 pub struct BuyGet {
     /// Units at their price.
@@ -138,7 +138,7 @@ pub struct BuyGet {
 /// So many units together cost so much. Units are put in order, the dearest first, and make groups as long as the group
 /// gets cheaper by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BundleDeal))]
 #[serde(deny_unknown_fields)]
 pub struct Bundle {
     /// Units.

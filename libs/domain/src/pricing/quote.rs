@@ -182,7 +182,7 @@ pub enum Rule {
 
 /// A promotion or a coupon that might have applied and did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = MissedPromotion))]
 pub struct Missed {
     /// The promotion; none if no promotion asks for the coupon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,7 +201,7 @@ pub struct Missed {
 
 /// Why a promotion did not apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = MissReason))]
 #[serde(rename_all = "snake_case")]
 pub enum Miss {
     /// No promotion asks for this coupon.

@@ -65,6 +65,15 @@ fn buy_some_and_get_the_cheapest_of_each_group() {
 }
 
 #[test]
+fn a_deal_that_takes_nothing_leaves_units_and_lines_to_others() {
+    // A tenth of a cent is nothing.
+    let nothing = Promotion { priority: 1, exclusive: true, ..promotion(1, buy_get(1, 1, "10")) };
+    assert_eq!(taken_by(vec![nothing, promotion(2, buy_get(1, 1, "100"))], vec![line(1, "2", 1)]), [1]);
+    let nothing = Promotion { priority: 1, exclusive: true, ..promotion(1, bundle(2, 200)) };
+    assert_eq!(taken_by(vec![nothing, promotion(2, bundle(2, 150))], vec![line(1, "2", 100)]), [50]);
+}
+
+#[test]
 fn mix_and_match_shares_out_what_the_groups_save() {
     // 3 for 5.00 of 2.50, 2.00 and 1.50: 1.00 off, by 5 : 4 : 3 — 0.4166…, 0.3333…, 0.25.
     let lines = vec![line(1, "1", 250), line(2, "1", 200), line(3, "1", 150)];
@@ -225,6 +234,8 @@ fn promotions_that_cannot_be_are_refused() {
         found.conditions.from = "2026-11-24".parse().ok();
         found.conditions.until = "2026-11-23".parse().ok();
     });
+    let twice = vec![promotion(1, Effect::Percent(Percent::ALL)), promotion(1, Effect::AmountOff(amount(1)))];
+    assert!(PriceBook::try_new(RULES, Vec::new(), twice).is_err());
     for text in ["100.0001", "-1", "", "10 %"] {
         assert_eq!(text.parse::<Percent>(), Err(crate::Invalid::Percent));
     }

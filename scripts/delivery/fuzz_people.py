@@ -40,6 +40,9 @@ class People:
         self.kept.add(made["id"])
         return made
 
+    def put(self, path, body):
+        return self.send("PUT", path, body, self.system.up["token"])
+
     def key(self, name="Fuzz"):
         return self.make("/v1/keys", {"name": name, "scopes": SCOPES})
 
@@ -72,6 +75,10 @@ class People:
     def examples(self, store):
         """Operation -> a request that succeeds once for the operator."""
         merchant = self.send("GET", "/v1/merchant", token=self.system.up["token"])
+        promotion, over, listed, ended = (str(uuid.uuid4()) for _ in range(4))
+        self.put(f"/v1/promotions/{over}", {"id": over, "name": "Over", "effect": {"percent": "10"}})
+        self.put(f"/v1/price-lists/{ended}", {"id": ended, "name": "Ended"})
+        product = self.send("GET", "/v1/products", token=self.system.up["token"])["items"][0]["id"]
         used, using = self.shift(store, "F-2")
         ending, where_ending = self.shift(store, "F-3")
         counting, where_counting = self.shift(store, "F-4", "end")
@@ -85,6 +92,11 @@ class People:
             "POST /v1/passwords": request(body={"code": self.invited("redeeming")[1], "password": PASSWORD}),
             "POST /v1/registers/{id}/enrolment": request(self.make("/v1/registers", {"store": store, "code": "F-0"})["id"]),
             "POST /v1/registers": request(body={"store": store, "code": "F-1"}),
+            "PUT /v1/promotions/{id}": request(promotion, {"id": promotion, "name": "Offer", "effect": {"percent": "10"}}),
+            "DELETE /v1/promotions/{id}": request(over, version=1),
+            "PUT /v1/price-lists/{id}": request(listed, {"id": listed, "name": "Summer"}),
+            "DELETE /v1/price-lists/{id}": request(ended, version=1),
+            "POST /v1/price-lists/{id}/prices": request(ended, {"prices": [{"product": product, "unit_price": 1}]}),
             "POST /v1/shifts/{id}/drawer-events": request(used, {**using, "use": "cash_in", "amount": 1, "reason": "change"}),
             "POST /v1/shifts/{id}/end": request(ending, where_ending),
             "POST /v1/shifts/{id}/count": request(counting, {**where_counting, "tenders": []}),

@@ -23,6 +23,22 @@ impl FromRequestParts<Edge> for Seen {
     }
 }
 
+/// The same, of what may be new: then there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MaybeSeen(pub(crate) Option<u32>);
+
+impl FromRequestParts<Edge> for MaybeSeen {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
+        match Seen::from_request_parts(parts, edge).await {
+            Ok(Seen(version)) => Ok(Self(Some(version))),
+            Err(Problem::IfMatchMissing) => Ok(Self(None)),
+            Err(problem) => Err(problem),
+        }
+    }
+}
+
 fn parse(tag: &str) -> Option<u32> {
     let digits = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -33,8 +33,8 @@ use crate::{
     middleware::observe,
     problem::Problem,
     routes::{
-        audit, commands, events, keys, merchant, passwords, pins, privacy, products, receipts, registers, reports,
-        sales, sessions, shifts, stock, stores, tills, users, voids,
+        audit, commands, events, keys, merchant, passwords, pins, prices, privacy, products, quotes, receipts,
+        registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
     },
 };
 
@@ -121,6 +121,12 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(sales::show))
         .routes(routes!(voids::void))
         .routes(routes!(receipts::show))
+        .routes(routes!(prices::promotions))
+        .routes(routes!(prices::put_promotion, prices::end_promotion))
+        .routes(routes!(prices::lists))
+        .routes(routes!(prices::put_list, prices::end_list))
+        .routes(routes!(prices::set_prices))
+        .routes(routes!(quotes::quote))
         .routes(routes!(reports::sales))
         .routes(routes!(reports::export))
         .routes(routes!(shifts::open, shifts::list))

@@ -214,6 +214,11 @@ kinds! {
     sale::Command {
         Submit = "sale.submit.v1",
         Void = "sale.void.v1",
+        PutPromotion = "sale.put_promotion.v1",
+        EndPromotion = "sale.end_promotion.v1",
+        PutPriceList = "sale.put_price_list.v1",
+        EndPriceList = "sale.end_price_list.v1",
+        SetPrices = "sale.set_prices.v1",
         OpenShift = "sale.open_shift.v1",
         UseDrawer = "sale.use_drawer.v1",
         EndShift = "sale.end_shift.v1",
@@ -222,6 +227,8 @@ kinds! {
     }
     sale::Event {
         Recorded = "sale.recorded.v1",
+        PromotionChanged = "sale.promotion_changed.v1",
+        PriceListChanged = "sale.price_list_changed.v1",
         ShiftOpened = "sale.shift_opened.v1",
         DrawerUsed = "sale.drawer_used.v1",
         ShiftEnded = "sale.shift_ended.v1",

@@ -149,6 +149,9 @@ fn product(owner: Owner, number: u32, name: String, cents: i64, category: &str) 
         unit_price: Amount::try_new(cents).expect("prices of the demo shop are small"),
         tax_category: category.to_owned(),
         tax: tax(category),
+        categories: Vec::new(),
+        weighed: false,
+        listed: Vec::new(),
     }
 }
 

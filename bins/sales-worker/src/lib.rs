@@ -57,7 +57,7 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
     let trimming = trim::every(process.clone(), bus.clone(), config.trim);
     let counting = count_dead_letters(process.clone(), bus.clone());
-    let station = Station::new(Sales, process, bus, pool, config.worker);
+    let station = Station::new(Sales::default(), process, bus, pool, config.worker);
     tokio::join!(station.run(), trimming, counting);
     Ok(())
 }
@@ -75,13 +75,16 @@ async fn count_dead_letters(process: Process, bus: Bus) {
     .await;
 }
 
+mod price;
 mod sale;
 mod shift;
 mod trim;
 
 /// Decides on what happens at the counter.
-#[derive(Debug)]
-pub struct Sales;
+#[derive(Debug, Default)]
+pub struct Sales {
+    prices: price::Cache,
+}
 
 /// What a batch needs to know, and what its decisions change.
 #[derive(Debug)]
@@ -89,6 +92,7 @@ pub struct State {
     books: HashMap<MerchantId, Books>,
     sales: sale::State,
     shifts: shift::State,
+    prices: price::State,
 }
 
 impl Worker for Sales {
@@ -105,18 +109,30 @@ impl Worker for Sales {
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
-        let mut shifts = shift::Wanted::default();
+        let (mut shifts, mut prices) = (shift::Wanted::default(), price::Wanted::default());
+        let mut moments = Vec::new();
         for item in batch {
             let merchant = item.envelope.merchant;
             books.merchants.insert(merchant);
             match &item.message {
                 Command::Submit(new) => {
                     sales.submit(&mut books, merchant, new);
+                    moments.push((merchant, new.store, new.sold_at.unwrap_or(item.envelope.at)));
                     shifts.at(&mut books, merchant, new.store, new.register);
                 }
                 Command::Void(new) => {
                     sales.void(merchant, new);
                     shifts.at(&mut books, merchant, new.store, new.register);
+                }
+                Command::PutPromotion(_)
+                | Command::EndPromotion(_)
+                | Command::PutPriceList(_)
+                | Command::EndPriceList(_) => {
+                    prices.change(merchant);
+                }
+                Command::SetPrices(new) => {
+                    prices.change(merchant);
+                    books.products.extend(new.prices.iter().map(|price| (merchant, price.product)));
                 }
                 Command::OpenShift(new) => shifts.at(&mut books, merchant, new.store, new.register),
                 Command::UseDrawer(new) => shifts.about(&mut books, merchant, new.target()),
@@ -125,10 +141,15 @@ impl Worker for Sales {
                 Command::CloseShift(close) => shifts.about(&mut books, merchant, close.target()),
             }
         }
-        let books = catalog::books(conn, &books).await?;
-        let sales = sales.load(conn).await?;
+        let wanted = books;
+        let mut books = catalog::books(conn, &wanted).await?;
+        self.prices.complete(conn, &mut books, &wanted.products).await?;
+        moments.retain(|(merchant, ..)| books.get(merchant).is_some_and(|books| books.prices().is_some()));
+        let mut sales = sales.load(conn).await?;
         let shifts = shifts.load(conn, &books).await?;
-        Ok(State { books, sales, shifts })
+        sales.at = price::walls(conn, moments).await?;
+        let prices = prices.load(conn).await?;
+        Ok(State { books, sales, shifts, prices })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
@@ -139,6 +160,11 @@ impl Worker for Sales {
         let event = match &item.message {
             Command::Submit(new) => state.sales.submit(books, &mut state.shifts, envelope, new, now),
             Command::Void(new) => state.sales.void(&mut state.shifts, envelope, new, now),
+            Command::PutPromotion(put) => state.prices.put_promotion(envelope.merchant, put),
+            Command::EndPromotion(end) => state.prices.end_promotion(envelope.merchant, end),
+            Command::PutPriceList(put) => state.prices.put_list(envelope.merchant, put),
+            Command::EndPriceList(end) => state.prices.end_list(envelope.merchant, end),
+            Command::SetPrices(new) => state.prices.set_prices(books, new),
             Command::OpenShift(new) => state.shifts.open(books, envelope, new),
             Command::UseDrawer(new) => state.shifts.enter(envelope, new, now),
             Command::EndShift(end) => state.shifts.end(envelope, end),
@@ -153,6 +179,7 @@ impl Worker for Sales {
 
     async fn save(&self, conn: &mut PgConnection, state: State, now: Timestamp) -> Result<(), Error> {
         state.sales.save(conn).await?;
+        state.prices.save(conn).await?;
         state.shifts.save(conn, now).await
     }
 }

@@ -19,7 +19,7 @@ use tillstream_store::{
     sale::{self as stored, TicketKey},
 };
 
-use crate::shift;
+use crate::{price::Walls, shift};
 
 /// What a batch of documents needs to know.
 #[derive(Debug, Default)]
@@ -33,6 +33,8 @@ pub(crate) struct Wanted {
 #[derive(Debug)]
 pub(crate) struct State {
     wanted: BTreeSet<(MerchantId, SaleId)>,
+    /// What the clocks of stores showed, where prices may depend on it.
+    pub(crate) at: Walls,
     pasts: HashMap<MerchantId, Pasts>,
     /// Numbers that are taken.
     tickets: HashSet<TicketKey>,
@@ -60,6 +62,7 @@ impl Wanted {
         let tickets = stored::tickets(conn, &self.tickets).await?;
         Ok(State {
             wanted: self.originals,
+            at: Walls::new(),
             pasts,
             tickets,
             completed: Vec::new(),
@@ -79,7 +82,9 @@ impl State {
         now: Timestamp,
     ) -> Result<Event, Rejection> {
         let pasts = self.pasts.entry(envelope.merchant).or_default();
-        let sale = domain::submit(books, &new.submission(envelope), pasts, now)?;
+        let mut submission = new.submission(envelope);
+        submission.asked.at = self.at.get(&(envelope.merchant, new.store, submission.sold_at)).copied();
+        let sale = domain::submit(books, &submission, pasts, now)?;
         Ok(self.complete(shifts, sale))
     }
 

@@ -9,6 +9,7 @@ pub mod dead;
 pub mod envelope;
 pub mod identity;
 pub mod outcome;
+pub mod price;
 pub mod receipt;
 pub mod sale;
 pub mod schema;

@@ -9,8 +9,9 @@ use tillstream_domain::{
     id::{ProductId, RegisterId, SaleId, StoreId, UserId},
     identity::{Actor, Need, Permission, Place},
     money::{Amount, Currency},
+    pricing::{Coupon, ManualDiscount, Off},
     quantity::Quantity,
-    sale::{self as domain, Original, Submission, Ticket, Voiding},
+    sale::{self as domain, Asked, Original, Submission, Ticket, Voiding},
     shift::Report,
     tender,
     text::Note,
@@ -25,6 +26,8 @@ pub use payment::Payment;
 use crate::{
     Envelope,
     envelope::messages,
+    identity::Changed,
+    price::{NewPrices, PriceListToPut, PromotionToPut, ToEnd},
     shift::{DrawerUsed, NewDrawerEvent, NewShift, ShiftChanged, ShiftClose, ShiftCount, ShiftEnd},
 };
 
@@ -35,6 +38,16 @@ messages! {
         Submit(NewSale) = "sale.submit.v1",
         /// Undo a sale.
         Void(NewVoid) = "sale.void.v1",
+        /// Add or change a promotion.
+        PutPromotion(PromotionToPut) = "sale.put_promotion.v1",
+        /// Let a promotion apply no more.
+        EndPromotion(ToEnd) = "sale.end_promotion.v1",
+        /// Add or change a price list.
+        PutPriceList(PriceListToPut) = "sale.put_price_list.v1",
+        /// Let a price list apply no more.
+        EndPriceList(ToEnd) = "sale.end_price_list.v1",
+        /// Set what a list asks for products.
+        SetPrices(NewPrices) = "sale.set_prices.v1",
         /// Open a shift.
         OpenShift(NewShift) = "sale.open_shift.v1",
         /// Enter what a drawer was opened for besides sales.
@@ -53,6 +66,10 @@ messages! {
     Event {
         /// A sale is in the books.
         Recorded(Recorded) = "sale.recorded.v1",
+        /// A promotion was added, changed or ended.
+        PromotionChanged(Changed) = "sale.promotion_changed.v1",
+        /// A price list, or its prices, were added, changed or ended.
+        PriceListChanged(Changed) = "sale.price_list_changed.v1",
         /// A shift is open.
         ShiftOpened(ShiftChanged) = "sale.shift_opened.v1",
         /// A drawer was opened besides sales.
@@ -82,21 +99,22 @@ impl Event {
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
             | Self::ShiftClosed(changed) => Some(&changed.shift),
-            Self::Recorded(_) | Self::DrawerUsed(_) => None,
+            Self::Recorded(_) | Self::DrawerUsed(_) | Self::PromotionChanged(_) | Self::PriceListChanged(_) => None,
         }
     }
 
-    /// Where it happened.
+    /// Where it happened; none if it concerns all stores.
     #[must_use]
-    pub const fn store(&self) -> StoreId {
-        match self {
+    pub const fn store(&self) -> Option<StoreId> {
+        Some(match self {
+            Self::PromotionChanged(_) | Self::PriceListChanged(_) => return None,
             Self::Recorded(recorded) => recorded.sale.store.id,
             Self::DrawerUsed(used) => used.event.store,
             Self::ShiftOpened(changed)
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
             | Self::ShiftClosed(changed) => changed.shift.spot.store,
-        }
+        })
     }
 
     /// What the event says.
@@ -107,6 +125,7 @@ impl Event {
         match self {
             Self::Recorded(body) => serde_json::to_value(body),
             Self::DrawerUsed(body) => serde_json::to_value(body),
+            Self::PromotionChanged(body) | Self::PriceListChanged(body) => serde_json::to_value(body),
             Self::ShiftOpened(body) | Self::ShiftEnded(body) | Self::ShiftCounted(body) | Self::ShiftClosed(body) => {
                 serde_json::to_value(body)
             }
@@ -121,6 +140,7 @@ impl Event {
         match self {
             Self::Recorded(recorded) => serde_json::to_value(&recorded.sale),
             Self::DrawerUsed(used) => serde_json::to_value(&used.event),
+            Self::PromotionChanged(changed) | Self::PriceListChanged(changed) => serde_json::to_value(changed),
             Self::ShiftOpened(changed)
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
@@ -133,6 +153,11 @@ impl crate::Command for Command {
     fn need(&self) -> Need {
         match self {
             Self::Submit(sale) => Need::new(sale.permission(), Place::Register(sale.store, sale.register)),
+            Self::PutPromotion(_)
+            | Self::EndPromotion(_)
+            | Self::PutPriceList(_)
+            | Self::EndPriceList(_)
+            | Self::SetPrices(_) => Need::new(Permission::ManagePrices, Place::Merchant),
             Self::Void(void) => Need::new(Permission::Void, Place::Register(void.store, void.register)),
             Self::OpenShift(shift) => shift.need(),
             Self::UseDrawer(event) => event.need(),
@@ -171,6 +196,13 @@ pub struct NewSale {
     /// What was sold: 1 to 500 lines.
     #[schema(min_items = 1, max_items = 500)]
     pub lines: Vec<NewLine>,
+    /// The coupons that the customer shows: up to 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, max_items = 20)]
+    pub coupons: Vec<Coupon>,
+    /// What the cashier takes off the whole. Beyond a tenth it needs the permission `discounts.big`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<ManualDiscount>,
     /// What the customer gives on top, in minor units. It is not the merchant's, and not taxed.
     #[serde(default, skip_serializing_if = "Amount::is_zero")]
     pub tip: Amount,
@@ -198,6 +230,15 @@ pub struct NewLine {
     /// the catalogue's is taken and flagged for review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_price: Option<Amount>,
+    /// What the cashier takes off it. Beyond a tenth it needs the permission `discounts.big`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<ManualDiscount>,
+    /// What the till has taken off, if it has priced the sale itself: up to 8 discounts, each above zero, together no more
+    /// than the line's amount. Once a line has them, nothing else is taken off the sale, and one that should have had
+    /// others is flagged for review.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 8)]
+    pub charged: Option<Vec<Discount>>,
 }
 
 /// A sale is in the books.
@@ -245,6 +286,9 @@ impl NewVoid {
     }
 }
 
+/// What a cashier may take off: a tenth. How much an amount is of a line nobody knows before it is priced.
+const CASHIERS_PART_MILLIONTHS: u32 = 100_000;
+
 /// The person who sent it, if it was one.
 fn user(envelope: &Envelope) -> Option<UserId> {
     match envelope.actor.parse() {
@@ -254,10 +298,22 @@ fn user(envelope: &Envelope) -> Option<UserId> {
 }
 
 impl NewSale {
-    /// What it takes to submit it: goods that come back without their sale take more than selling.
+    /// What it takes to submit it: goods that come back without their sale take more than selling, and so do discounts that
+    /// are not a part of at most a tenth.
     fn permission(&self) -> Permission {
         let unlinked = |line: &NewLine| line.quantity < Quantity::ZERO && line.original.is_none();
-        if self.lines.iter().any(unlinked) { Permission::ReturnUnlinked } else { Permission::Sell }
+        let big = |discount: &ManualDiscount| match discount.off {
+            Off::Percent(percent) => percent.millionths() > CASHIERS_PART_MILLIONTHS,
+            Off::Amount(_) => true,
+        };
+        let mut discounts = self.lines.iter().filter_map(|line| line.discount.as_ref()).chain(&self.discount);
+        if self.lines.iter().any(unlinked) {
+            Permission::ReturnUnlinked
+        } else if discounts.any(big) {
+            Permission::DiscountBig
+        } else {
+            Permission::Sell
+        }
     }
 
     /// Checks what the body alone decides, for a sale submitted as `id` at `at`.
@@ -287,6 +343,7 @@ impl NewSale {
             sold_at: self.sold_at.unwrap_or(at),
             currency: self.currency,
             lines: self.lines.iter().map(domain::NewLine::from).collect(),
+            asked: Asked { coupons: self.coupons.clone(), discount: self.discount.clone(), at: None },
             tip: self.tip,
             payments: self.payments.iter().cloned().map(tender::Payment::from).collect(),
             note: self.note.clone(),
@@ -296,7 +353,14 @@ impl NewSale {
 
 impl From<&NewLine> for domain::NewLine {
     fn from(line: &NewLine) -> Self {
-        Self { product: line.product, quantity: line.quantity, original: line.original, unit_price: line.unit_price }
+        Self {
+            product: line.product,
+            quantity: line.quantity,
+            original: line.original,
+            unit_price: line.unit_price,
+            discount: line.discount.clone(),
+            charged: line.charged.as_ref().map(|charged| charged.iter().cloned().map(Into::into).collect()),
+        }
     }
 }
 

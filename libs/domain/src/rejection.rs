@@ -1,5 +1,7 @@
 //! Why a command is refused.
 
+use uuid::Uuid;
+
 use crate::{
     id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, ShiftId, StoreId, UserId},
     identity::{Need, Permission, Place},
@@ -73,6 +75,27 @@ pub enum Rejection {
     /// A line that names what comes back has a quantity above zero.
     #[error("line {line} comes back, so its quantity must be below zero")]
     ReturnNotNegative {
+        /// The line.
+        line: usize,
+    },
+    /// A promotion that cannot be.
+    #[error("{}", crate::Invalid::Promotion)]
+    PromotionInvalid,
+    /// More promotions or price lists than a merchant may have at once.
+    #[error("there are {max} already; end one that is not needed any more")]
+    TooManyPromotions {
+        /// How many there may be.
+        max: usize,
+    },
+    /// The merchant has no such promotion.
+    #[error("there is no promotion {0}")]
+    UnknownPromotion(Uuid),
+    /// The merchant has no such price list.
+    #[error("there is no price list {0}")]
+    UnknownPriceList(Uuid),
+    /// Discounts that a till has reckoned are no more than the amount, each above zero, and few.
+    #[error("what is taken off line {line} is not above zero, is more than its amount, or is too many discounts")]
+    DiscountOutOfRange {
         /// The line.
         line: usize,
     },
@@ -324,6 +347,11 @@ impl Rejection {
             Self::CardExceedsTotal { .. } => "card_exceeds_total",
             Self::CashNotNeeded => "cash_not_needed",
             Self::TipNegative => "tip_negative",
+            Self::PromotionInvalid => "promotion_invalid",
+            Self::TooManyPromotions { .. } => "too_many_promotions",
+            Self::UnknownPromotion(_) => "unknown_promotion",
+            Self::UnknownPriceList(_) => "unknown_price_list",
+            Self::DiscountOutOfRange { .. } => "discount_out_of_range",
             Self::ReturnNotNegative { .. } => "return_not_negative",
             Self::UnknownSale(_) => "unknown_sale",
             Self::NotReturnable { .. } => "not_returnable",
@@ -384,6 +412,7 @@ impl Rejection {
             Self::ReturnNotNegative { line } | Self::QuantityOutOfRange { line } | Self::ReturnExceeds { line, .. } => {
                 format!("/lines/{line}/quantity")
             }
+            Self::DiscountOutOfRange { line } => format!("/lines/{line}/charged"),
             Self::NotReturnable { line } => format!("/lines/{line}/original"),
             Self::PriceNegative { line } => format!("/lines/{line}/unit_price"),
             Self::DiscountNegative { line: Some(line) } => format!("/lines/{line}/discount"),
@@ -422,6 +451,10 @@ impl Rejection {
             | Self::Forbidden(_)
             | Self::UnknownUser(_)
             | Self::UnknownSale(_)
+            | Self::PromotionInvalid
+            | Self::TooManyPromotions { .. }
+            | Self::UnknownPromotion(_)
+            | Self::UnknownPriceList(_)
             | Self::NotVoidable { .. }
             | Self::UnknownKey(_)
             | Self::TillNotEnrolled(_)

@@ -53,6 +53,9 @@ pub(crate) fn books(rules: TaxRules) -> Books {
         unit_price: amount(price),
         tax_category: format!("vat-{percent}"),
         tax: Tax::single(percent.parse().unwrap()),
+        categories: Vec::new(),
+        weighed: false,
+        listed: Vec::new(),
     };
     Books::new(
         merchant,
@@ -66,7 +69,7 @@ pub(crate) fn books(rules: TaxRules) -> Books {
 }
 
 pub(crate) fn line(product: ProductId, how_much: &str) -> NewLine {
-    NewLine { product, quantity: quantity(how_much), original: None, unit_price: None }
+    NewLine { product, quantity: quantity(how_much), original: None, unit_price: None, discount: None, charged: None }
 }
 
 pub(crate) fn cash(tendered: i64) -> Payment {
@@ -93,6 +96,7 @@ pub(crate) fn submission(number: u128) -> Submission {
         sold_at: noon(),
         currency: Currency::try_new("EUR").unwrap(),
         lines: vec![line(ESPRESSO, "2"), line(BEANS, "0.35")],
+        asked: crate::sale::Asked::default(),
         tip: Amount::ZERO,
         payments: vec![card, cash(2000)],
         note: Some(Text::try_new("thank you").unwrap()),
@@ -136,6 +140,8 @@ prop_compose! {
             quantity: Quantity::from_thousandths(thousandths).unwrap(),
             original: None,
             unit_price: price.map(amount),
+            discount: None,
+            charged: None,
         });
         let mut submission = Submission { lines: lines.collect(), payments: Vec::new(), ..submission(number) };
         submission.note = note.and_then(|note| Text::try_new(&note).ok());

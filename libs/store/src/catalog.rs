@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 use tillstream_domain::{
-    id::{MerchantId, ProductId, RegisterId, StoreId},
+    id::{CategoryId, MerchantId, ProductId, RegisterId, StoreId},
     money::{Amount, Currency},
     sale::{Books, Merchant, Product, Register, Store},
 };
@@ -130,7 +130,7 @@ async fn products(conn: &mut PgConnection, wanted: &BTreeSet<(MerchantId, Produc
     let rows = sqlx::query_as!(
         ProductRow,
         "select p.merchant_id, p.product_id, p.sku, p.name, p.unit_price, p.tax_category, c.rate,
-           c.component_names, c.component_rates
+           c.component_names, c.component_rates, p.categories, p.weighed
          from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, product_id)
          join catalog.products p on p.merchant_id = wanted.merchant_id and p.product_id = wanted.product_id
          join catalog.tax_categories c on c.merchant_id = p.merchant_id and c.code = p.tax_category",
@@ -159,7 +159,7 @@ pub async fn page(
     let rows = sqlx::query_as!(
         ProductRow,
         "select p.merchant_id, p.product_id, p.sku, p.name, p.unit_price, p.tax_category, c.rate,
-           c.component_names, c.component_rates
+           c.component_names, c.component_rates, p.categories, p.weighed
          from catalog.products p
          join catalog.tax_categories c on c.merchant_id = p.merchant_id and c.code = p.tax_category
          where p.merchant_id = $1 and ($2::text is null or p.sku > $2)
@@ -237,6 +237,8 @@ struct ProductRow {
     rate: i32,
     component_names: Vec<String>,
     component_rates: Vec<i32>,
+    categories: Vec<Uuid>,
+    weighed: bool,
 }
 
 impl TryFrom<ProductRow> for Product {
@@ -251,6 +253,9 @@ impl TryFrom<ProductRow> for Product {
             unit_price: Amount::try_new(row.unit_price).map_err(|error| stored(&error))?,
             tax_category: row.tax_category,
             tax: rules::read_tax(row.rate, row.component_names, &row.component_rates)?,
+            categories: row.categories.into_iter().map(CategoryId::new).collect(),
+            weighed: row.weighed,
+            listed: Vec::new(),
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod connect;
 mod error;
 pub mod identity;
 pub mod inbox;
+pub mod price;
 pub mod privilege;
 pub mod receipt;
 pub mod report;

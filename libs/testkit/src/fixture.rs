@@ -97,6 +97,9 @@ impl Fixture {
                     unit_price: Amount::try_new(*price).expect(valid),
                     tax_category: (*category).to_owned(),
                     tax: tax(rates.iter().find(|(code, _)| code == category).expect(valid).1),
+                    categories: Vec::new(),
+                    weighed: false,
+                    listed: Vec::new(),
                 })
                 .collect(),
             opening: Quantity::whole(100),

@@ -245,7 +245,7 @@ impl Shop {
             .map(|name| traced(name, &process, &self.options));
         self.tracings.extend([&sales, &stock, &issuer, &keeper].map(|process| process.tracing.clone()));
         let tasks = vec![
-            tokio::spawn(self.station(Sales, &sales).await.run()),
+            tokio::spawn(self.station(Sales::default(), &sales).await.run()),
             tokio::spawn(self.station(Depletion, &stock).await.run()),
             tokio::spawn(self.station(Adjustments, &stock).await.run()),
             tokio::spawn(self.station(receipts(), &issuer).await.run()),
@@ -300,7 +300,7 @@ impl Shop {
     pub async fn drain(&self) {
         if self.workers.is_none() {
             let process = process(&self.clock, &self.ids, Stop::default());
-            self.drain_one(Sales, &process).await;
+            self.drain_one(Sales::default(), &process).await;
             self.drain_one(Adjustments, &process).await;
             self.drain_one(Depletion, &process).await;
             self.drain_one(receipts(), &process).await;

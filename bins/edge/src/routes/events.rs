@@ -95,7 +95,9 @@ fn shown(followed: Followed, reach: &Reach, sees_people: bool) -> Option<Event> 
         warn!(kind = envelope.kind, id = %envelope.id, "an event of a kind unknown here is left out");
         return None;
     };
-    if !store.map_or(sees_people, |store| reach.contains(store)) {
+    // What concerns no store is about prices, or about people.
+    let concerns_all = context(&envelope.kind) == "sale";
+    if !store.map_or(sees_people || concerns_all, |store| reach.contains(store)) {
         return None;
     }
     let Envelope { id, kind, merchant, at, .. } = *envelope;
@@ -103,12 +105,12 @@ fn shown(followed: Followed, reach: &Reach, sees_people: bool) -> Option<Event> 
     event.json_data(LiveEvent { id, kind, merchant, at, data }).ok()
 }
 
-/// What the event says, and of which store it is; those of no store are about people.
+/// What the event says, and of which store it is; those of no store are about prices or people.
 fn data(envelope: &Envelope) -> Option<(Option<StoreId>, Value)> {
     let (store, json) = match context(&envelope.kind) {
         "sale" => {
             let event: sale::Event = envelope.open().ok()?;
-            (Some(event.store()), event.body())
+            (event.store(), event.body())
         }
         "receipt" => {
             let receipt::Event::Issued(issued) = envelope.open().ok()?;

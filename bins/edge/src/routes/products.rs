@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use serde::Serialize;
 use tillstream_domain::{
-    id::ProductId,
+    id::{CategoryId, ProductId},
     identity::{Need, Permission, Place},
     money::Amount,
     sale,
@@ -38,6 +38,11 @@ pub(crate) struct Product {
     /// The taxes of which it consists, if there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tax_components: Vec<Component>,
+    /// Its category in the catalogue, and those above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    categories: Vec<CategoryId>,
+    /// Whether it is weighed or measured.
+    weighed: bool,
 }
 
 /// Products, by SKU.
@@ -69,8 +74,8 @@ pub(crate) async fn list(
 
 impl From<sale::Product> for Product {
     fn from(product: sale::Product) -> Self {
-        let sale::Product { id, sku, name, unit_price, tax_category, tax } = product;
+        let sale::Product { id, sku, name, unit_price, tax_category, tax, categories, weighed, .. } = product;
         let (tax_rate, tax_components) = (tax.rate(), tax.components().to_vec());
-        Self { id, sku, name, unit_price, tax_category, tax_rate, tax_components }
+        Self { id, sku, name, unit_price, tax_category, tax_rate, tax_components, categories, weighed }
     }
 }

@@ -329,6 +329,8 @@ impl Till {
             quantity: quantity(-delta),
             original: None,
             unit_price: None,
+            discount: None,
+            charged: None,
         };
         let tendered = Amount::try_new(tendered).expect("a basket of the demo shop costs little");
         to_json(&NewSale {
@@ -341,6 +343,8 @@ impl Till {
             sold_at: None,
             currency: self.shop.merchant.currency,
             lines: sent.moves.iter().map(line).collect(),
+            coupons: Vec::new(),
+            discount: None,
             tip: Amount::ZERO,
             payments: vec![Payment::Cash { tendered }],
             note: None,

@@ -9,8 +9,8 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use tillstream_contract::{
-    Answers, Batch, Envelope, Message, Outcome, dead::DeadLetter, identity, receipt, sale, schema::Published, shift,
-    stock,
+    Answers, Batch, Envelope, Message, Outcome, dead::DeadLetter, identity, price, receipt, sale, schema::Published,
+    shift, stock,
 };
 
 /// What there are samples of.
@@ -30,6 +30,13 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         body::<sale::Command, sale::NewSale>("sale.submit.v1"),
         body::<sale::Command, sale::NewVoid>("sale.void.v1"),
+        body::<sale::Command, price::PromotionToPut>("sale.put_promotion.v1"),
+        body::<sale::Command, price::ToEnd>("sale.end_promotion.v1"),
+        body::<sale::Command, price::PriceListToPut>("sale.put_price_list.v1"),
+        body::<sale::Command, price::ToEnd>("sale.end_price_list.v1"),
+        body::<sale::Command, price::NewPrices>("sale.set_prices.v1"),
+        body::<sale::Event, identity::Changed>("sale.promotion_changed.v1"),
+        body::<sale::Event, identity::Changed>("sale.price_list_changed.v1"),
         body::<sale::Event, sale::Recorded>("sale.recorded.v1"),
         body::<sale::Command, shift::NewShift>("sale.open_shift.v1"),
         body::<sale::Command, shift::NewDrawerEvent>("sale.use_drawer.v1"),

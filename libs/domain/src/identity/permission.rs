@@ -36,6 +36,8 @@ permissions! {
     ReadSales = "sales.read"
     /// See what was sold in all: reports.
     ReadReports = "reports.read"
+    /// Change price lists and promotions.
+    ManagePrices = "prices.manage"
     /// See stock levels.
     ReadStock = "stock.read"
     /// Adjust stock levels.
@@ -98,6 +100,7 @@ impl Permission {
                 | Self::Sell
                 | Self::ReadSales
                 | Self::ReadReports
+                | Self::ManagePrices
                 | Self::ReadStock
                 | Self::AdjustStock
                 | Self::ReadEvents

@@ -86,7 +86,6 @@ pub struct BasketLine {
 /// Something that a cashier takes off. Never more than is due.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct ManualDiscount {
     /// How much.
     pub off: Off,

@@ -16,7 +16,6 @@ use crate::{
 /// A list of prices, and when it applies. What is left out sets no condition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct PriceList {
     /// Its id.
     pub id: PriceListId,
@@ -43,7 +42,6 @@ pub struct PriceList {
 /// What a price list asks for a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct ListedPrice {
     /// The list.
     pub list: PriceListId,
@@ -75,7 +73,6 @@ pub struct PriceBook {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Form {
     rules: TaxRules,
     #[serde(default)]

@@ -21,7 +21,6 @@ pub type PromotionName = Text<120>;
 /// A promotion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Promotion {
     /// Its id.
     pub id: PromotionId,
@@ -69,7 +68,7 @@ pub enum Scope {
 /// When a promotion applies: when all of this holds. What is left out sets no condition.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = PromotionConditions))]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Conditions {
     /// The lines' amounts, before anything is taken off, are at least this.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,7 +122,6 @@ pub enum Effect {
 /// `buy` + `get`; in each group the last are the cheaper ones. What makes no full group stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BuyGetDeal))]
-#[serde(deny_unknown_fields)]
 pub struct BuyGet {
     /// Units at their price.
     #[cfg_attr(feature = "schema", schema(value_type = u16, minimum = 1))]
@@ -139,7 +137,6 @@ pub struct BuyGet {
 /// gets cheaper by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BundleDeal))]
-#[serde(deny_unknown_fields)]
 pub struct Bundle {
     /// Units.
     #[cfg_attr(feature = "schema", schema(value_type = u16, minimum = 1))]

@@ -1,10 +1,11 @@
 //! What a decision needs to know of a merchant.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    id::{MerchantId, ProductId, RegisterId, StoreId},
+    id::{CategoryId, MerchantId, ProductId, RegisterId, StoreId},
     money::{Amount, Currency},
+    pricing::{ListedPrice, PriceBook},
     tax::{Tax, TaxRules},
 };
 
@@ -15,6 +16,7 @@ pub struct Books {
     stores: HashMap<StoreId, Store>,
     registers: HashMap<RegisterId, Register>,
     products: HashMap<ProductId, Product>,
+    prices: Option<Arc<PriceBook>>,
 }
 
 /// Who sells.
@@ -65,6 +67,20 @@ pub struct Product {
     pub tax_category: String,
     /// The tax of that category.
     pub tax: Tax,
+    /// Its category in the catalogue, and those above.
+    pub categories: Vec<CategoryId>,
+    /// Whether it is weighed or measured.
+    pub weighed: bool,
+    /// What price lists ask for it.
+    pub listed: Vec<ListedPrice>,
+}
+
+impl Product {
+    /// Whether the catalogue or one of its price lists asks this for one unit.
+    #[must_use]
+    pub fn asks(&self, unit_price: Amount) -> bool {
+        self.unit_price == unit_price || self.listed.iter().any(|listed| listed.unit_price == unit_price)
+    }
 }
 
 impl Books {
@@ -82,7 +98,27 @@ impl Books {
             stores: theirs.chain(stores).map(|store| (store.id, store)).collect(),
             registers,
             products: products.into_iter().map(|product| (product.id, product)).collect(),
+            prices: None,
         }
+    }
+
+    /// The same with price lists and promotions, and what lists ask for each product.
+    #[must_use]
+    pub fn with_prices(
+        mut self,
+        prices: Option<Arc<PriceBook>>,
+        mut listed: impl FnMut(ProductId) -> Vec<ListedPrice>,
+    ) -> Self {
+        for product in self.products.values_mut() {
+            product.listed = listed(product.id);
+        }
+        Self { prices, ..self }
+    }
+
+    /// The price lists and promotions, if there are any.
+    #[must_use]
+    pub fn prices(&self) -> Option<&PriceBook> {
+        self.prices.as_deref()
     }
 
     /// Whose books these are.

@@ -1,6 +1,6 @@
 //! What becomes of a submitted sale.
 
-use super::{Books, Discount, Flag, Kind, Line, NewLine, Original, Pasts, Sale, Seller, Submission, reversal};
+use super::{Books, Discount, Flag, Kind, Line, NewLine, Original, Pasts, Sale, Seller, Submission, price, reversal};
 use crate::{
     Rejection,
     money::{Amount, Overflow, Rounding, divide},
@@ -42,6 +42,7 @@ pub fn submit(books: &Books, submission: &Submission, pasts: &mut Pasts, now: Ti
             Some(original) => returned(books, submission, &mut touched, (at, new, original), &mut flags)?,
         });
     }
+    price::discount(books, submission, &mut lines, &mut flags)?;
     let dues = lines.iter().map(Line::due).collect::<Result<Vec<_>, _>>()?;
     let taxes = tax::total(merchant.rules, lines.iter().zip(dues).map(|(line, due)| (&line.tax, due)))?;
     let settled = tender::settle(&submission.payments, taxes.gross, submission.tip, merchant.rules)?;
@@ -193,8 +194,8 @@ fn line(books: &Books, at: usize, new: &NewLine) -> Result<Line, Rejection> {
 fn flags(books: &Books, submission: &Submission, now: Timestamp) -> Vec<Flag> {
     let age_micros = now.micros() - submission.sold_at.micros();
     let differs = |line: &NewLine| {
-        let listed = books.product(line.product).map(|product| product.unit_price);
-        line.original.is_none() && line.unit_price.is_some_and(|charged| Some(charged) != listed)
+        let asked = |charged| books.product(line.product).is_some_and(|product| product.asks(charged));
+        line.original.is_none() && line.unit_price.is_some_and(|charged| !asked(charged))
     };
     [
         (Flag::PriceDiffers, submission.lines.iter().any(differs)),

@@ -1,10 +1,11 @@
 //! A sale as a till reports it.
 
-use super::{Original, Ticket};
+use super::{Asked, Discount, Original, Ticket};
 use crate::{
     Rejection,
     id::{ProductId, RegisterId, SaleId, StoreId, UserId},
     money::{Amount, Currency},
+    pricing::{MAX_COUPONS, MAX_DISCOUNTS, ManualDiscount},
     quantity::Quantity,
     tender::Payment,
     text::Note,
@@ -43,6 +44,8 @@ pub struct Submission {
     pub currency: Currency,
     /// What was sold, 1 to [`MAX_LINES`].
     pub lines: Vec<NewLine>,
+    /// What is to be taken off.
+    pub asked: Asked,
     /// What the customer gives on top.
     pub tip: Amount,
     /// What the customer paid with, at most [`MAX_PAYMENTS`].
@@ -63,6 +66,10 @@ pub struct NewLine {
     /// What the till charged for one unit, not negative; none for the catalogue's price. It is a fact: where it differs
     /// from the catalogue it is kept, and the sale flagged.
     pub unit_price: Option<Amount>,
+    /// What the cashier takes off it.
+    pub discount: Option<ManualDiscount>,
+    /// What the till has taken off, if it has reckoned itself: above zero, and no more than the amount.
+    pub charged: Option<Vec<Discount>>,
 }
 
 impl Submission {
@@ -79,9 +86,15 @@ impl Submission {
         if self.tip.is_negative() {
             return Err(Rejection::TipNegative);
         }
-        for (line, NewLine { quantity, unit_price, original, .. }) in self.lines.iter().enumerate() {
+        if self.asked.coupons.len() > MAX_COUPONS {
+            return Err(Rejection::BasketTooLarge);
+        }
+        for (line, NewLine { quantity, unit_price, original, charged, .. }) in self.lines.iter().enumerate() {
             if *quantity == Quantity::ZERO || *quantity > MAX_QUANTITY || *quantity < -MAX_QUANTITY {
                 return Err(Rejection::QuantityOutOfRange { line });
+            }
+            if charged.as_ref().is_some_and(|charged| charged.len() > MAX_DISCOUNTS) {
+                return Err(Rejection::DiscountOutOfRange { line });
             }
             if original.is_some() && *quantity > Quantity::ZERO {
                 return Err(Rejection::ReturnNotNegative { line });

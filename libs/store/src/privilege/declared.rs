@@ -13,6 +13,8 @@ const CATALOG: &[&str] =
 /// Of these all but the identity worker see some columns only, and none with a secret.
 const IDENTITY: &[&str] = &["identity.users", "identity.grants", "identity.tills", "identity.keys"];
 const SHIFTS: &[&str] = &["sales.drawers", "sales.shifts", "sales.drawer_events"];
+/// What prices depend on.
+const PRICES: &[&str] = &["catalog.price_books", "catalog.promotions", "catalog.price_lists"];
 const READ: &[&str] = &["select"];
 const ADD: &[&str] = &["select", "insert"];
 const KEEP: &[&str] = &["select", "insert", "update"];
@@ -37,6 +39,8 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
                 READ,
             ),
             (SHIFTS, READ),
+            (PRICES, READ),
+            (&["catalog.prices"], READ),
         ],
     ),
     (
@@ -46,6 +50,8 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (IDENTITY, READ),
             (&["inbox.messages", "sales.sales", "sales.shifts", "sales.drawer_events"], ADD),
             (&["sales.drawers", "sales.reversals", "sales.totals"], KEEP),
+            (PRICES, KEEP),
+            (&["catalog.prices"], ALL),
             (&["inbox.attempts"], ALL),
         ],
     ),

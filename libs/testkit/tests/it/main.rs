@@ -17,6 +17,7 @@ mod people;
 mod permissions;
 mod pins;
 mod poison;
+mod prices;
 mod privacy;
 mod privilege;
 mod redelivery;

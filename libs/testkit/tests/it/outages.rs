@@ -94,7 +94,7 @@ async fn a_worker_that_stands_still_does_not_fill_the_commands_of_another() {
     };
     fill().await;
     assert_eq!(trimmer.trim(Class::Command, 0, KEEP).await.unwrap(), 0, "nothing is recorded yet");
-    shop.drain_one(tillstream_sales_worker::Sales, &shop.process()).await;
+    shop.drain_one(tillstream_sales_worker::Sales::default(), &shop.process()).await;
     assert!(trimmer.trim(Class::Command, 0, KEEP).await.unwrap() > 0, "recorded sales make room");
     fill().await;
     shop.drain().await;

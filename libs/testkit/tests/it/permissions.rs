@@ -162,6 +162,23 @@ fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<V
             let body = json!({"store": store, "register": register, "currency": "EUR", "lines": [line], "payments": [payment]});
             ("/v1/sales".to_owned(), Some(body))
         }
+        "list_promotions" | "list_price_lists" => path(operation.path.clone()),
+        "put_promotion" => {
+            let body = json!({"id": sale, "name": "Offer", "effect": {"percent": "10"}});
+            (operation.path.replace("{id}", &sale.to_string()), Some(body))
+        }
+        "put_price_list" => {
+            (operation.path.replace("{id}", &sale.to_string()), Some(json!({"id": sale, "name": "Summer"})))
+        }
+        "end_promotion" | "end_price_list" => path(operation.path.replace("{id}", &sale.to_string())),
+        "set_prices" => {
+            let prices = json!({"prices": [{"product": SHOP.product("tea"), "unit_price": 1}]});
+            (operation.path.replace("{id}", &sale.to_string()), Some(prices))
+        }
+        "quote" => {
+            let line = json!({"product": SHOP.product("tea"), "quantity": "1"});
+            (operation.path.clone(), Some(json!({"store": store, "currency": "EUR", "lines": [line]})))
+        }
         "void_sale" => {
             let body = json!({"store": store, "register": register});
             (operation.path.replace("{id}", &sale.to_string()), Some(body))

@@ -21,7 +21,7 @@ async fn events_that_were_committed_but_not_published_are_published_on_redeliver
     let key = shop.ids.next();
     let sold = shop.selling(key, &shop.basket(&[("tea", "2")])).header("prefer", "respond-async").send().await;
     assert_eq!(sold.status, StatusCode::ACCEPTED);
-    shop.drain_one(Sales, &shop.process()).await;
+    shop.drain_one(Sales::default(), &shop.process()).await;
 
     // As if the worker had died between commit and publish: the row is there, the event is not, the command comes again.
     let command: Vec<u8> =
@@ -47,7 +47,7 @@ async fn events_that_come_twice_and_out_of_order_have_one_effect() {
         let call = shop.selling(shop.ids.next(), &shop.basket(&[("tea", "1"), ("cake", "2")]));
         assert_eq!(call.header("prefer", "respond-async").send().await.status, StatusCode::ACCEPTED);
     }
-    shop.drain_one(Sales, &shop.process()).await;
+    shop.drain_one(Sales::default(), &shop.process()).await;
     let outcomes: Vec<Vec<u8>> =
         sqlx::query_scalar("select outcome from inbox.messages").fetch_all(&shop.pool).await.unwrap();
     let mut events: Vec<_> =
@@ -82,20 +82,20 @@ impl Worker for Explosive {
     }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
-        Sales.load(conn, batch).await
+        Sales::default().load(conn, batch).await
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
-        let Command::Submit(sale) = &item.message else { return Sales.decide(state, item, now) };
+        let Command::Submit(sale) = &item.message else { return Sales::default().decide(state, item, now) };
         if sale.note.as_ref().is_some_and(|note| note.as_str() == "boom") {
             self.0.fetch_add(1, Ordering::Relaxed);
             panic!("boom");
         }
-        Sales.decide(state, item, now)
+        Sales::default().decide(state, item, now)
     }
 
     async fn save(&self, conn: &mut PgConnection, state: State, now: Timestamp) -> Result<(), Error> {
-        Sales.save(conn, state, now).await
+        Sales::default().save(conn, state, now).await
     }
 }
 
@@ -134,7 +134,7 @@ async fn a_message_in_hand_at_repeated_crashes_is_set_aside() {
         .unwrap();
     // Delivered more often than a message is tried together with others, each time to a worker that then dies.
     deliver_unsettled(&shop, 3).await;
-    shop.drain_one(Sales, &shop.process()).await;
+    shop.drain_one(Sales::default(), &shop.process()).await;
     let letters = shop.bus.dead_letters(1, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert!(letters[0].1.reason.contains("stopped 3 times with this message in hand"), "{:?}", letters[0].1.reason);

@@ -338,7 +338,7 @@ async fn closing_reads_no_sales() {
 async fn sales_of_many_at_once_count_once_each() {
     let shop = Shop::open().await;
     let second = shop.process();
-    let helper = tokio::spawn(shop.station(Sales, &second).await.run());
+    let helper = tokio::spawn(shop.station(Sales::default(), &second).await.run());
     let shift = open(&shop, 0).await;
     let sells = (0..60).map(async |number: u8| {
         let mut sale = shop.basket(&[("tea", "1")]);

@@ -79,7 +79,7 @@ async fn messages_are_trimmed_only_once_every_worker_has_taken_them() {
     for done in 0..5 {
         sell().await;
         assert_eq!(trimmer.trim(Class::Command, 0, NONE).await.unwrap(), u64::from(done > 0), "only what is recorded");
-        shop.drain_one(tillstream_sales_worker::Sales, &shop.process()).await;
+        shop.drain_one(tillstream_sales_worker::Sales::default(), &shop.process()).await;
     }
     shop.drain_one(tillstream_stock_worker::Depletion, &shop.process()).await;
     assert_eq!(trimmer.trim(Class::Event, 0, NONE).await.unwrap(), 0, "receipts has not taken them");

@@ -7,7 +7,7 @@ use std::{
 
 use tillstream_contract::{
     identity::Changed,
-    price::{NewPrices, PriceListToPut, PromotionToPut, ToEnd},
+    price::{NewPrice, NewPrices, PriceListToPut, PromotionToPut, ToEnd},
     sale::Event,
 };
 use tillstream_domain::{
@@ -188,7 +188,8 @@ impl State {
                 return Err(Rejection::PriceNegative { line });
             }
         }
-        let prices = new.prices.iter().map(|price| ((price.product, new.list, price.from_quantity), price.unit_price));
+        let from = |price: &NewPrice| price.from_quantity.unwrap_or_default();
+        let prices = new.prices.iter().map(|price| ((price.product, new.list, from(price)), price.unit_price));
         changes.prices.extend(prices);
         Ok(Event::PriceListChanged(Changed { id: new.list.uuid(), version: list.version }))
     }

@@ -58,9 +58,8 @@ pub struct NewPrice {
     /// The product.
     pub product: ProductId,
     /// From how much of it in the basket on; any, if left out.
-    #[serde(default)]
-    #[schema(value_type = String, default = "0")]
-    pub from_quantity: Quantity,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_quantity: Option<Quantity>,
     /// What one unit costs, in minor units; left out to have the list ask nothing any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_price: Option<Amount>,

@@ -75,6 +75,7 @@ fn packed(name: &str) -> Option<Value> {
     match name {
         "Quantity" => Some(json!({"type": "integer", "format": "int64", "x-unit": "thousandths"})),
         "Rate" => Some(json!({"type": "integer", "minimum": 0, "maximum": 10_000_000, "x-unit": "millionths"})),
+        "Percent" => Some(json!({"type": "integer", "minimum": 0, "maximum": 1_000_000, "x-unit": "millionths"})),
         _ => None,
     }
 }

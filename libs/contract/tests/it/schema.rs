@@ -50,7 +50,7 @@ fn decoder_and_schema_agree_on_unknown_fields() {
         let schema = published.schema(Form::MessagePack);
         for (path, changed) in Wire::decode(&sample.bytes()).with_unknown_field() {
             // An enum is a map of one entry; schemas do not say that there is no second.
-            if path.ends_with("/verdict") {
+            if ["/verdict", "/effect", "/scope", "/off"].iter().any(|end| path.ends_with(end)) {
                 continue;
             }
             let decoded = (sample.case.matches)(&sample.json, &changed.encode());

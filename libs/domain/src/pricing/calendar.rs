@@ -95,7 +95,6 @@ impl fmt::Display for TimeOfDay {
 /// the whole day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct Hours {
     /// The first minute.
     pub from: TimeOfDay,

@@ -21,6 +21,7 @@ mod identity;
 mod memory;
 mod outage;
 mod quotes;
+mod shifts;
 mod systems;
 mod table;
 mod watched;
@@ -44,7 +45,9 @@ enum Command {
     /// What it costs to know who calls, and what a flood of sign-ins does to those who sell
     Identity(identity::Options),
     /// How many baskets one core prices in a second, natively and as WebAssembly
+    /// What it costs to close a shift, by how much was sold in it
     Quotes(quotes::Options),
+    Shifts(shifts::Options),
     /// How long each part takes to start, and what it costs to watch it
     Watched(watched::Options),
     /// The conventional server
@@ -79,6 +82,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Memory(options) => memory::run(options).await,
             Command::Identity(options) => identity::run(options).await,
             Command::Quotes(options) => quotes::run(&options),
+            Command::Shifts(options) => shifts::run(options).await,
             Command::Watched(options) => watched::run(options).await,
             Command::Conventional(options) => conventional::serve(options).await,
         }

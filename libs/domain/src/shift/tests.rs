@@ -371,6 +371,7 @@ proptest! {
             prop_assert_eq!(report.late.as_ref(), Some(&late));
             in_reports = in_reports.with(&totals).with(&late);
             prop_assert_eq!(grand, in_reports);
+            prop_assert_eq!(drawer.all(), in_reports);
             let json = serde_json::to_string(&drawer).unwrap();
             prop_assert_eq!(&serde_json::from_str::<Drawer>(&json).unwrap(), &drawer);
         }

@@ -45,8 +45,8 @@ enum Command {
     /// What it costs to know who calls, and what a flood of sign-ins does to those who sell
     Identity(identity::Options),
     /// How many baskets one core prices in a second, natively and as WebAssembly
-    /// What it costs to close a shift, by how much was sold in it
     Quotes(quotes::Options),
+    /// What it costs to close a shift, by how much was sold in it
     Shifts(shifts::Options),
     /// How long each part takes to start, and what it costs to watch it
     Watched(watched::Options),

@@ -21,6 +21,7 @@ mod identity;
 mod memory;
 mod outage;
 mod quotes;
+mod shifts;
 mod systems;
 mod table;
 mod watched;
@@ -45,6 +46,8 @@ enum Command {
     Identity(identity::Options),
     /// How many baskets one core prices in a second, natively and as WebAssembly
     Quotes(quotes::Options),
+    /// What it costs to close a shift, by how much was sold in it
+    Shifts(shifts::Options),
     /// How long each part takes to start, and what it costs to watch it
     Watched(watched::Options),
     /// The conventional server
@@ -79,6 +82,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Memory(options) => memory::run(options).await,
             Command::Identity(options) => identity::run(options).await,
             Command::Quotes(options) => quotes::run(&options),
+            Command::Shifts(options) => shifts::run(options).await,
             Command::Watched(options) => watched::run(options).await,
             Command::Conventional(options) => conventional::serve(options).await,
         }

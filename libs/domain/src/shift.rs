@@ -173,12 +173,19 @@ impl Grand {
     /// With one more Z report.
     #[must_use]
     pub fn with(self, totals: &Totals) -> Self {
+        let Totals { documents, net, tax, gross, refunded, .. } = *totals;
+        self.and(Self { documents: documents.all(), net, tax, gross, refunded })
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
         Self {
-            documents: self.documents.saturating_add(totals.documents.all()),
-            net: self.net + totals.net,
-            tax: self.tax + totals.tax,
-            gross: self.gross + totals.gross,
-            refunded: self.refunded + totals.refunded,
+            documents: self.documents.saturating_add(other.documents),
+            net: self.net + other.net,
+            tax: self.tax + other.tax,
+            gross: self.gross + other.gross,
+            refunded: self.refunded + other.refunded,
         }
     }
 }

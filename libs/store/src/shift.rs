@@ -317,7 +317,7 @@ fn columns<'a>(keys: impl Iterator<Item = &'a DrawerKey>) -> (Vec<Uuid>, Vec<Uui
     keys.map(|(merchant, register)| (merchant.uuid(), register.uuid())).unzip()
 }
 
-fn parse(document: &str) -> Result<Drawer, Error> {
+pub(crate) fn parse(document: &str) -> Result<Drawer, Error> {
     serde_json::from_str(document).map_err(|error| Error::stored("drawer", &error))
 }
 

@@ -7,11 +7,12 @@ use sqlx::PgConnection;
 use tillstream_contract::Outcome;
 use tillstream_domain::{
     id::{MerchantId, ProductId, SaleId, StoreId},
+    shift::Grand,
     time::Timestamp,
 };
 use uuid::Uuid;
 
-use crate::{Error, read, role, stored};
+use crate::{Error, read, role, shift, stored};
 
 /// A stock level that is not the sum of its movements; both in thousandths of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +169,20 @@ pub async fn sold(conn: &mut PgConnection) -> Result<Vec<Sold>, Error> {
         total: row.total,
     });
     Ok(sold.collect())
+}
+
+/// What the drawers of each merchant have counted, over all Z reports, open shifts and what waits.
+///
+/// # Errors
+/// When the statement fails or a stored drawer can't be read.
+pub async fn drawers(conn: &mut PgConnection) -> Result<BTreeMap<MerchantId, Grand>, Error> {
+    let rows = sqlx::query!("select merchant_id, document from sales.drawers").fetch_all(conn).await?;
+    let mut all: BTreeMap<MerchantId, Grand> = BTreeMap::new();
+    for row in rows {
+        let sum = all.entry(MerchantId::new(row.merchant_id)).or_default();
+        *sum = sum.and(shift::parse(&row.document)?.all());
+    }
+    Ok(all)
 }
 
 /// A command that was decided.

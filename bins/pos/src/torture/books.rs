@@ -15,6 +15,7 @@ use tillstream_domain::{
         Content, Issued, SigningKey, VerifyingKey,
         journal::{Exporter, Verifier},
     },
+    shift::Grand,
 };
 use tillstream_runtime::Clock;
 use tillstream_store::{
@@ -38,6 +39,8 @@ pub struct Books {
     pub opening: BTreeMap<LevelKey, i64>,
     /// Sales.
     pub sold: Vec<Sold>,
+    /// What drawers have counted.
+    pub drawers: BTreeMap<MerchantId, Grand>,
     /// Commands in the inbox.
     pub decided: Vec<Decided>,
     /// Events that took effect, by merchant and worker.
@@ -97,6 +100,7 @@ impl Books {
         let mut books = Self {
             opening: shops.iter().flat_map(opening).collect(),
             sold: verify::sold(conn).await?,
+            drawers: verify::drawers(conn).await?,
             decided: verify::decided(conn).await?,
             events: verify::events(conn).await?,
             moved: verify::moved(conn).await?,

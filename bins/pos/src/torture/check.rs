@@ -69,6 +69,7 @@ pub fn all(tills: &[Memory], books: &Books) -> Vec<Finding> {
         sales::once(&view),
         sales::totals(&view),
         sales::refused(&view),
+        sales::counted(&view),
         stock::moved(&view),
         stock::ledger(&view),
         stock::levels(&view),

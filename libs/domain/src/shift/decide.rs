@@ -1,6 +1,6 @@
 //! What becomes of a drawer.
 
-use super::{Cash, Count, Counted, Drawer, Mark, Movements, Report, Shift, Spot, State, Tickets, Totals, Use};
+use super::{Cash, Count, Counted, Drawer, Grand, Mark, Movements, Report, Shift, Spot, State, Tickets, Totals, Use};
 use crate::{
     Rejection,
     id::{RegisterId, ShiftId, StoreId},
@@ -187,6 +187,13 @@ impl Drawer {
             grand: Some(self.grand),
             ..report
         })
+    }
+
+    /// What all documents of the register come to that were ever counted: in Z reports, in the shift at hand, or waiting.
+    #[must_use]
+    pub fn all(&self) -> Grand {
+        let grand = self.grand.with(&self.waiting);
+        self.shift.as_ref().map_or(grand, |shift| grand.with(&shift.totals).with(&shift.late))
     }
 
     /// The shift in which counts what happens at a time: the one at hand, unless it has ended before.

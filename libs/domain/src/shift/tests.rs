@@ -218,7 +218,9 @@ fn a_close_waits_for_what_the_till_has_made() {
     let told = Closing { documents: Some(4), last_ticket: Ticket::try_from(17).ok(), ..closing() };
     let why = "3 of 4 sales of the shift are here; tickets 11, 13 to 14, 16 to 17 are missing; send them and close again, or force it";
     assert_eq!(said(&mut drawer, told), Err(why.to_owned()));
-    assert!(said(&mut drawer.clone(), Closing { documents: Some(3), ..closing() }).is_ok());
+    for (documents, closes) in [(3, true), (4, false)] {
+        assert_eq!(said(&mut drawer.clone(), Closing { documents: Some(documents), ..closing() }).is_ok(), closes);
+    }
     let report = drawer.close(TARGET, Closing { force: true, ..told }).unwrap();
     assert!(report.forced);
     assert_eq!((report.tickets.first, report.tickets.last), (Ticket::try_from(10).ok(), Ticket::try_from(15).ok()));
@@ -371,6 +373,7 @@ proptest! {
             prop_assert_eq!(report.late.as_ref(), Some(&late));
             in_reports = in_reports.with(&totals).with(&late);
             prop_assert_eq!(grand, in_reports);
+            prop_assert_eq!(drawer.all(), in_reports);
             let json = serde_json::to_string(&drawer).unwrap();
             prop_assert_eq!(&serde_json::from_str::<Drawer>(&json).unwrap(), &drawer);
         }

@@ -340,21 +340,23 @@ async fn sales_of_many_at_once_count_once_each() {
     let second = shop.process();
     let helper = tokio::spawn(shop.station(Sales::default(), &second).await.run());
     let shift = open(&shop, 0).await;
-    let sells = (0..60).map(async |number: u8| {
+    // Made once: to make so many takes longer than an edge waits for answers.
+    let router = shop.router();
+    let submit = async |key: Uuid, sale: &Value| shop.selling(key, sale).send_to(router.clone()).await;
+    let sells = (0..40).map(async |number: u8| {
         let mut sale = shop.basket(&[("tea", "1")]);
         sale["register"] = json!(SHOP.register(1 + number % 2));
         let key = shop.ids.next();
-        let [first, again] =
-            futures_util::future::join_all([shop.sell(key, &sale), shop.sell(key, &sale)]).await.try_into().unwrap();
+        let (first, again) = tokio::join!(submit(key, &sale), submit(key, &sale));
         assert_eq!((first.status, first.json()), (StatusCode::CREATED, again.json()));
     });
     futures_util::future::join_all(sells).await;
     second.stop.now();
     helper.await.unwrap();
     let z = close(&shop, &shift).await;
-    assert_eq!((&z["totals"]["documents"]["sales"], &z["totals"]["gross"]), (&json!(30), &json!(30 * 199)));
+    assert_eq!((&z["totals"]["documents"]["sales"], &z["totals"]["gross"]), (&json!(20), &json!(20 * 199)));
     let other = post(&shop, "/v1/shifts", json!({"register": SHOP.register(2), "float": 0})).await.json();
-    assert_eq!(other["late"]["documents"]["sales"], json!(30));
+    assert_eq!(other["late"]["documents"]["sales"], json!(20));
 }
 
 #[tokio::test]

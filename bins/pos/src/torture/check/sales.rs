@@ -1,5 +1,9 @@
 //! Sales: none lost, none doubled, none changed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use tillstream_domain::id::MerchantId;
+
 use super::{Finding, View};
 use crate::torture::memory::What;
 
@@ -85,6 +89,23 @@ pub(super) fn refused(view: &View) -> Finding {
         finding.check(kept && effects == 0, || {
             format!("unpaid sale {}: reason kept {reason:?}, {effects} effects", sent.key)
         });
+    }
+    finding
+}
+
+pub(super) fn counted(view: &View) -> Finding {
+    let mut finding = Finding::new("drawers", "each merchant's drawers have counted every sale, exactly once");
+    let mut sold: BTreeMap<MerchantId, (u64, i64)> = BTreeMap::new();
+    for sale in &view.books.sold {
+        let (count, total) = sold.entry(sale.merchant).or_default();
+        *count += 1;
+        *total += sale.total;
+    }
+    let merchants: BTreeSet<_> = sold.keys().chain(view.books.drawers.keys()).copied().collect();
+    for merchant in merchants {
+        let grand = view.books.drawers.get(&merchant).copied().unwrap_or_default();
+        let (counted, sold) = ((grand.documents, grand.gross.get()), sold.get(&merchant).copied().unwrap_or_default());
+        finding.check(counted == sold, || format!("merchant {merchant}: {counted:?} counted of {sold:?} sold"));
     }
     finding
 }

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use tillstream_bus::topology::Lag;
-use tillstream_domain::id::{MerchantId, ProductId, RegisterId, SaleId, StoreId};
+use tillstream_domain::{
+    id::{MerchantId, ProductId, RegisterId, SaleId, StoreId},
+    money::Amount,
+    shift::Grand,
+};
 use tillstream_store::verify::Drift;
 
 use super::*;
@@ -50,6 +54,10 @@ fn sold(key: Uuid, total: i64) -> Sold {
     Sold { merchant: MERCHANT, sale: SaleId::new(key), total }
 }
 
+fn counted(documents: u64, gross: i64) -> Grand {
+    Grand { documents, gross: Amount::try_new(gross).unwrap().into(), ..Grand::default() }
+}
+
 fn decided(context: &str, id: Uuid, refusal: Option<&str>) -> Decided {
     Decided { merchant: MERCHANT, context: context.to_owned(), id, refusal: refusal.map(str::to_owned) }
 }
@@ -66,6 +74,7 @@ fn books() -> Books {
     Books {
         opening: [((MERCHANT, STORE, PRODUCT), 10_000)].into(),
         sold: vec![sold(FIRST, 500), sold(SECOND, 700)],
+        drawers: [(MERCHANT, counted(2, 1_200))].into(),
         decided: vec![
             decided("sales", FIRST, None),
             decided("sales", SECOND, None),
@@ -124,6 +133,7 @@ fn a_lost_sale_is_found() {
     assert_eq!(
         broken(|books| {
             books.sold.remove(1);
+            books.drawers.insert(MERCHANT, counted(1, 500));
             books.decided.remove(1);
             books.moved.remove(1);
             books.receipts.remove(1);
@@ -140,7 +150,7 @@ fn a_lost_sale_is_found() {
 #[test]
 fn a_sale_that_nobody_sent_is_found() {
     let names = broken(|books| books.sold.push(sold(Uuid::from_u128(99), 1)));
-    assert_eq!(names, ["invented", "once", "receipts", "sums"]);
+    assert_eq!(names, ["drawers", "invented", "once", "receipts", "sums"]);
     assert_eq!(broken(|books| books.decided.push(decided("sales", Uuid::from_u128(99), None))), ["invented"]);
     assert_eq!(broken(|books| books.moved.push(moved(Uuid::from_u128(99), 1))), ["invented"]);
     assert_eq!(broken(|books| books.decided.push(decided("stock", FIRST, None))), ["once"]);
@@ -148,7 +158,7 @@ fn a_sale_that_nobody_sent_is_found() {
 
 #[test]
 fn what_is_doubled_is_found() {
-    assert_eq!(broken(|books| books.sold.push(sold(FIRST, 500))), ["once", "recorded", "sums"]);
+    assert_eq!(broken(|books| books.sold.push(sold(FIRST, 500))), ["drawers", "once", "recorded", "sums"]);
     assert_eq!(broken(|books| books.receipts.push(receipt(3, FIRST, 500))), ["chain", "once", "receipts", "sums"]);
     assert_eq!(broken(|books| books.moved[0] = Moved { lines: 2, ..moved(FIRST, -2_000) }), ["moved"]);
     assert_eq!(broken(|books| *books.events.values_mut().next().unwrap() += 1), ["once"]);
@@ -156,7 +166,7 @@ fn what_is_doubled_is_found() {
 
 #[test]
 fn another_total_is_found() {
-    assert_eq!(broken(|books| books.sold[1].total = 701), ["receipts", "sums", "totals"]);
+    assert_eq!(broken(|books| books.sold[1].total = 701), ["drawers", "receipts", "sums", "totals"]);
     let told = |total| Some(Shown { status: 201, total: Some(total), digest: 0 });
     assert_eq!(remembered(|till| till.sent[0].shown = told(501)), ["totals"]);
     assert_eq!(broken(|books| books.receipts[0].total = Some(501)), ["receipts", "sums"]);
@@ -169,6 +179,13 @@ fn a_refused_sale_with_effects_or_without_reason_is_found() {
     assert_eq!(broken(|books| books.decided[2].refusal = None), ["refused"]);
     assert!(broken(|books| books.sold.push(sold(UNPAID, 300))).contains(&"refused".to_owned()));
     assert_eq!(broken(|books| books.moved.push(moved(UNPAID, -1_000))), ["refused"]);
+}
+
+#[test]
+fn what_drawers_count_otherwise_is_found() {
+    assert_eq!(broken(|books| *books.drawers.values_mut().next().unwrap() = counted(3, 1_200)), ["drawers"]);
+    assert_eq!(broken(|books| *books.drawers.values_mut().next().unwrap() = counted(2, 1_201)), ["drawers"]);
+    assert_eq!(broken(|books| books.drawers.clear()), ["drawers"]);
 }
 
 #[test]

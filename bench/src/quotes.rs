@@ -73,7 +73,7 @@ fn measure(options: &Options, lines: usize, promotions: usize) -> anyhow::Result
     let (book_json, basket_json) = (book(promotions), basket(lines));
     let book: PriceBook = serde_json::from_value(book_json.clone()).context("read the price book")?;
     let basket: Basket = serde_json::from_value(basket_json.clone()).context("read the basket")?;
-    let priced = quote(&book, &basket).context("price the basket")?;
+    let quoted = quote(&book, &basket).context("price the basket")?;
     let native = per_second(length, || {
         black_box(quote(&book, black_box(&basket)).is_ok());
     });
@@ -85,7 +85,7 @@ fn measure(options: &Options, lines: usize, promotions: usize) -> anyhow::Result
         black_box(pricer.price(again.as_bytes()));
     });
     let wasm_json = if options.module.exists() { Some(wasm(options, &first, &again)?) } else { None };
-    let discounts = priced.lines.iter().map(|line| line.discounts.len()).sum();
+    let discounts = quoted.lines.iter().map(|line| line.discounts.len()).sum();
     Ok(Point { lines, promotions, discounts, native, native_json, wasm_json })
 }
 

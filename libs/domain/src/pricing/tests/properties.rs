@@ -199,4 +199,29 @@ proptest! {
         let json = serde_json::to_value(&priced).unwrap();
         prop_assert_eq!(serde_json::to_value(serde_json::from_value::<Quote>(json.clone()).unwrap()).unwrap(), json);
     }
+
+    #[test]
+    fn what_is_huge_is_priced_or_refused(
+        book in any_book(),
+        mut basket in any_basket(),
+        sizes in prop::collection::vec((0_u32..54, 0_u32..41, any::<bool>()), 12),
+        off in 0_u32..54,
+    ) {
+        for (line, (price, quantity, weighed)) in basket.lines.iter_mut().zip(sizes) {
+            line.unit_price = Amount::try_new((1 << price) - 1).unwrap();
+            let units = (1_i64 << quantity).min(crate::sale::MAX_QUANTITY.thousandths());
+            line.quantity = Quantity::from_thousandths(if weighed { units } else { (units / 1000).max(1) * 1000 }).unwrap();
+            line.override_price = None;
+        }
+        let discount = super::off(Off::Amount(Amount::try_new((1 << off) - 1).unwrap()));
+        let basket = Basket { discount: Some(discount), ..basket };
+        match quote(&book, &basket) {
+            Ok(quote) => {
+                let due: i64 = quote.lines.iter().map(|line| line.due.get()).sum();
+                prop_assert_eq!(quote.amount.get() - quote.discount.get(), due);
+                prop_assert!(quote.explain().iter().all(|found| !found.text.is_empty()));
+            }
+            Err(refused) => prop_assert_eq!(refused, Rejection::AmountOverflow),
+        }
+    }
 }

@@ -5,7 +5,12 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use tillstream_bus::{Bus, subject::Class, trim::Keep};
 use tillstream_contract::{Command as _, Envelope, Outcome, Refusal, Stage, sale::Command};
-use tillstream_domain::{id::MerchantId, identity::Need, sale::Books, time::Timestamp};
+use tillstream_domain::{
+    id::{AccountId, MerchantId},
+    identity::Need,
+    sale::Books,
+    time::Timestamp,
+};
 use tillstream_runtime::{
     Item, Process, Settings, Worker,
     health::describe,
@@ -75,6 +80,7 @@ async fn count_dead_letters(process: Process, bus: Bus) {
     .await;
 }
 
+mod account;
 mod sale;
 mod shift;
 mod trim;
@@ -89,6 +95,7 @@ pub struct State {
     books: HashMap<MerchantId, Books>,
     sales: sale::State,
     shifts: shift::State,
+    accounts: account::State,
 }
 
 impl Worker for Sales {
@@ -106,6 +113,7 @@ impl Worker for Sales {
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
         let mut shifts = shift::Wanted::default();
+        let mut accounts = account::Wanted::default();
         for item in batch {
             let merchant = item.envelope.merchant;
             books.merchants.insert(merchant);
@@ -113,22 +121,40 @@ impl Worker for Sales {
                 Command::Submit(new) => {
                     sales.submit(&mut books, merchant, new);
                     shifts.at(&mut books, merchant, new.store, new.register);
+                    accounts.submit(merchant, new);
                 }
                 Command::Void(new) => {
                     sales.void(merchant, new);
                     shifts.at(&mut books, merchant, new.store, new.register);
+                    accounts.void(merchant, new);
                 }
                 Command::OpenShift(new) => shifts.at(&mut books, merchant, new.store, new.register),
                 Command::UseDrawer(new) => shifts.about(&mut books, merchant, new.target()),
                 Command::EndShift(end) => shifts.about(&mut books, merchant, end.target()),
                 Command::CountShift(count) => shifts.about(&mut books, merchant, count.target()),
                 Command::CloseShift(close) => shifts.about(&mut books, merchant, close.target()),
+                Command::IssueGiftCard(new) => {
+                    sales.paid_for(merchant, new.sold);
+                    accounts.gift_card(&mut books, &item.envelope, new);
+                }
+                Command::IssueStoreCredit(new) => {
+                    accounts.put_on(&mut books, merchant, new.store, AccountId::new(item.envelope.id));
+                }
+                Command::ReloadAccount(new) => {
+                    sales.paid_for(merchant, new.sold);
+                    accounts.put_on(&mut books, merchant, new.store, new.account);
+                }
+                Command::TransferBalance(new) => {
+                    accounts.put_on(&mut books, merchant, new.store, new.from);
+                    accounts.put_on(&mut books, merchant, new.store, new.to);
+                }
             }
         }
         let books = catalog::books(conn, &books).await?;
         let sales = sales.load(conn).await?;
+        let accounts = accounts.load(conn).await?;
         let shifts = shifts.load(conn, &books).await?;
-        Ok(State { books, sales, shifts })
+        Ok(State { books, sales, shifts, accounts })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
@@ -137,13 +163,19 @@ impl Worker for Sales {
             return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
         };
         let event = match &item.message {
-            Command::Submit(new) => state.sales.submit(books, &mut state.shifts, envelope, new, now),
-            Command::Void(new) => state.sales.void(&mut state.shifts, envelope, new, now),
+            Command::Submit(new) => {
+                state.sales.submit(books, (&mut state.shifts, &mut state.accounts), envelope, new, now)
+            }
+            Command::Void(new) => state.sales.void((&mut state.shifts, &mut state.accounts), envelope, new, now),
             Command::OpenShift(new) => state.shifts.open(books, envelope, new),
             Command::UseDrawer(new) => state.shifts.enter(envelope, new, now),
             Command::EndShift(end) => state.shifts.end(envelope, end),
             Command::CountShift(count) => state.shifts.count(envelope, count),
             Command::CloseShift(close) => state.shifts.close(envelope, close),
+            Command::IssueGiftCard(new) => state.accounts.issue_gift_card(books, &mut state.sales, envelope, new, now),
+            Command::IssueStoreCredit(new) => state.accounts.issue_store_credit(books, envelope, new, now),
+            Command::ReloadAccount(new) => state.accounts.reload(books, &mut state.sales, envelope, new, now),
+            Command::TransferBalance(new) => state.accounts.transfer(books, envelope, new, now),
         };
         match event {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
@@ -153,6 +185,7 @@ impl Worker for Sales {
 
     async fn save(&self, conn: &mut PgConnection, state: State, now: Timestamp) -> Result<(), Error> {
         state.sales.save(conn).await?;
+        state.accounts.save(conn).await?;
         state.shifts.save(conn, now).await
     }
 }

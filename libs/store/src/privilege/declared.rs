@@ -12,6 +12,7 @@ const CATALOG: &[&str] =
     &["catalog.merchants", "catalog.stores", "catalog.registers", "catalog.tax_categories", "catalog.products"];
 /// Of these all but the identity worker see some columns only, and none with a secret.
 const IDENTITY: &[&str] = &["identity.users", "identity.grants", "identity.tills", "identity.keys"];
+const ACCOUNTS: &[&str] = &["sales.accounts", "sales.account_entries"];
 const SHIFTS: &[&str] = &["sales.drawers", "sales.shifts", "sales.drawer_events"];
 const READ: &[&str] = &["select"];
 const ADD: &[&str] = &["select", "insert"];
@@ -37,6 +38,7 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
                 READ,
             ),
             (SHIFTS, READ),
+            (ACCOUNTS, READ),
         ],
     ),
     (
@@ -44,8 +46,8 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
         &[
             (CATALOG, READ),
             (IDENTITY, READ),
-            (&["inbox.messages", "sales.sales", "sales.shifts", "sales.drawer_events"], ADD),
-            (&["sales.drawers", "sales.reversals", "sales.totals"], KEEP),
+            (&["inbox.messages", "sales.sales", "sales.shifts", "sales.drawer_events", "sales.account_entries"], ADD),
+            (&["sales.drawers", "sales.reversals", "sales.totals", "sales.accounts"], KEEP),
             (&["inbox.attempts"], ALL),
         ],
     ),

@@ -1,17 +1,16 @@
 //! Gift cards and store credit.
 
-use std::collections::BTreeSet;
-
 use axum::http::StatusCode;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tillstream_domain::identity::Role;
+use tillstream_sales_worker::Sales;
 use tillstream_testkit::{Answer, SHOP, Shop};
 use uuid::Uuid;
 
 async fn posted(shop: &Shop, path: &str, body: &Value) -> Answer {
     let call = shop.call("POST", path).header("idempotency-key", &shop.ids.next().to_string());
-    call.json(body).send().await
+    call.header("prefer", "wait=20").json(body).send().await
 }
 
 /// A gift card with so many cents on it: its account.
@@ -114,84 +113,71 @@ async fn what_is_not_on_an_account_is_not_spent() {
     assert_sums(&shop).await;
 }
 
+/// Two workers take what many tills send at once, in an order of accounts that differs from one to the next.
 #[tokio::test]
 async fn a_gift_card_spent_at_two_tills_at_once_is_spent_once() {
     let shop = Shop::open().await;
-    let account = gift_card(&shop, 5 * 220 + 219).await;
-    let baskets: Vec<_> = (0..24)
-        .map(|till| {
-            let mut basket = espresso(&shop, "gift_card", &account);
-            basket["register"] = json!(SHOP.register(1 + till % 2));
-            basket
-        })
-        .collect();
-    let answers = join_all(baskets.iter().map(|basket| shop.sell(shop.ids.next(), basket))).await;
-    let recorded = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
-    assert_eq!(recorded, 5, "{answers:?}");
-    for refused in answers.iter().filter(|answer| answer.status != StatusCode::CREATED) {
-        assert_eq!(refused.problem(), "insufficient_balance", "{refused:?}");
-    }
-    assert_eq!(balance(&shop, &account).await, json!(219));
-    assert_sums(&shop).await;
-}
-
-#[tokio::test]
-async fn two_workers_that_lock_the_same_accounts_spend_each_once() {
-    let mut shop = Shop::open().await;
-    let accounts = [gift_card(&shop, 5 * 220).await, gift_card(&shop, 5 * 220).await];
-    shop.stop_workers().await;
-    let mut keys = Vec::new();
-    for till in 0..20 {
-        let mut basket = shop.basket(&[("espresso", "2")]);
-        // Each names the two in another order.
-        let [one, other] = [&accounts[till % 2], &accounts[1 - till % 2]];
-        basket["payments"] = json!([
-            {"method": "gift_card", "amount": 220, "account": one},
-            {"method": "gift_card", "amount": 220, "account": other},
-        ]);
-        let key = shop.ids.next();
-        let answer = shop.selling(key, &basket).header("prefer", "respond-async").send().await;
-        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
-        keys.push(key);
-    }
-    let process = shop.process();
-    tokio::join!(
-        shop.drain_one(tillstream_sales_worker::Sales, &process),
-        shop.drain_one(tillstream_sales_worker::Sales, &process)
-    );
-    shop.drain().await;
+    let second = shop.process();
+    let helper = tokio::spawn(shop.station(Sales, &second).await.run());
+    let cards = [gift_card(&shop, 30 * 220).await, gift_card(&shop, 30 * 220).await];
     let mut recorded = 0;
-    for key in keys {
-        recorded += usize::from(shop.get(&format!("/v1/sales/{key}")).await.status == StatusCode::OK);
+    for _ in 0..10 {
+        let baskets = (0..6).map(|till: usize| {
+            let mut basket = shop.basket(&[("espresso", "2")]);
+            let [one, other] = [&cards[till % 2], &cards[1 - till % 2]];
+            basket["register"] = json!(SHOP.register(if till < 3 { 1 } else { 2 }));
+            basket["payments"] = json!([
+                {"method": "gift_card", "amount": 220, "account": one},
+                {"method": "gift_card", "amount": 220, "account": other},
+            ]);
+            basket
+        });
+        let sells = baskets.map(async |basket| {
+            let call = shop.selling(shop.ids.next(), &basket).header("prefer", "wait=20");
+            call.send().await
+        });
+        for answer in join_all(sells).await {
+            match answer.status {
+                StatusCode::CREATED => recorded += 1,
+                _ => assert_eq!(answer.problem(), "insufficient_balance", "{answer:?}"),
+            }
+        }
     }
-    assert_eq!(recorded, 5);
-    for account in &accounts {
-        assert_eq!(balance(&shop, account).await, json!(0));
+    assert_eq!(recorded, 30);
+    for card in &cards {
+        assert_eq!(balance(&shop, card).await, json!(0));
     }
     assert_sums(&shop).await;
+    second.stop.now();
+    helper.await.unwrap();
 }
 
 #[tokio::test]
 async fn transfers_both_ways_at_once_lose_nothing() {
     let shop = Shop::open().await;
+    let second = shop.process();
+    let helper = tokio::spawn(shop.station(Sales, &second).await.run());
     let [one, other] = [gift_card(&shop, 1_000).await, gift_card(&shop, 1_000).await];
-    let both = |at: i64| if at % 2 == 0 { (&one, &other) } else { (&other, &one) };
-    let calls = (0..20).map(|at| {
-        let (from, to) = both(at);
-        let (path, body) =
-            (format!("/v1/accounts/{from}/transfer"), json!({"store": SHOP.store(), "to": to, "amount": 100 + at}));
-        let shop = &shop;
-        async move { posted(shop, &path, &body).await }
-    });
-    let answers = join_all(calls).await;
-    let statuses: BTreeSet<_> = answers.iter().map(|answer| answer.status).collect();
-    assert!(statuses.is_subset(&BTreeSet::from([StatusCode::OK, StatusCode::UNPROCESSABLE_ENTITY])), "{answers:?}");
+    for round in 0..10 {
+        let calls = (0..4).map(async |at: i64| {
+            let (from, to) = if at % 2 == 0 { (&one, &other) } else { (&other, &one) };
+            let body = json!({"store": SHOP.store(), "to": to, "amount": 100 * at + round});
+            posted(&shop, &format!("/v1/accounts/{from}/transfer"), &body).await
+        });
+        for answer in join_all(calls).await {
+            if answer.status != StatusCode::OK {
+                assert!(["insufficient_balance", "amount_not_positive"].contains(&&*answer.problem()), "{answer:?}");
+            }
+        }
+    }
     assert_eq!(shop.count("select sum(balance)::bigint from sales.accounts").await, 2_000);
     assert_eq!(shop.count("select count(*) from sales.accounts where balance < 0").await, 0);
     let all =
         posted(&shop, &format!("/v1/accounts/{one}/transfer"), &json!({"store": SHOP.store(), "to": other})).await;
     assert_eq!((&all.json()["from"]["balance"], &all.json()["to"]["balance"]), (&json!(0), &json!(2_000)), "{all:?}");
     assert_sums(&shop).await;
+    second.stop.now();
+    helper.await.unwrap();
 }
 
 #[tokio::test]

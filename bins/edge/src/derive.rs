@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     Account,
     /// The one-time code of an invitation.
     Invitation,
+    /// The number of a gift card.
+    GiftCard,
     /// What a request about people is known by again.
     Request,
 }
@@ -38,6 +40,7 @@ impl Purpose {
             Self::ApiKey => "tillstream api key",
             Self::Account => "tillstream account",
             Self::Invitation => "tillstream invitation",
+            Self::GiftCard => "tillstream gift card",
             Self::Request => "tillstream request",
         }
     }

@@ -33,8 +33,8 @@ use crate::{
     middleware::observe,
     problem::Problem,
     routes::{
-        audit, commands, events, keys, merchant, passwords, pins, prices, privacy, products, quotes, receipts,
-        registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
+        accounts, audit, commands, events, keys, merchant, passwords, pins, prices, privacy, products, quotes,
+        receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
     },
 };
 
@@ -136,6 +136,13 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(shifts::count))
         .routes(routes!(shifts::close))
         .routes(routes!(shifts::at_register))
+        .routes(routes!(accounts::issue_gift_card))
+        .routes(routes!(accounts::look_up))
+        .routes(routes!(accounts::issue_store_credit))
+        .routes(routes!(accounts::show))
+        .routes(routes!(accounts::entries))
+        .routes(routes!(accounts::reload))
+        .routes(routes!(accounts::transfer))
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))

@@ -224,6 +224,10 @@ kinds! {
         EndShift = "sale.end_shift.v1",
         CountShift = "sale.count_shift.v1",
         CloseShift = "sale.close_shift.v1",
+        IssueGiftCard = "sale.issue_gift_card.v1",
+        IssueStoreCredit = "sale.issue_store_credit.v1",
+        ReloadAccount = "sale.reload_account.v1",
+        TransferBalance = "sale.transfer_balance.v1",
     }
     sale::Event {
         Recorded = "sale.recorded.v1",
@@ -234,6 +238,9 @@ kinds! {
         ShiftEnded = "sale.shift_ended.v1",
         ShiftCounted = "sale.shift_counted.v1",
         ShiftClosed = "sale.shift_closed.v1",
+        AccountIssued = "sale.account_issued.v1",
+        AccountReloaded = "sale.account_reloaded.v1",
+        BalanceTransferred = "sale.balance_transferred.v1",
     }
     stock::Command { Adjust = "stock.adjust.v1" }
     stock::Event { Moved = "stock.moved.v1" }

@@ -5,7 +5,12 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use tillstream_bus::{Bus, subject::Class, trim::Keep};
 use tillstream_contract::{Command as _, Envelope, Outcome, Refusal, Stage, sale::Command};
-use tillstream_domain::{id::MerchantId, identity::Need, sale::Books, time::Timestamp};
+use tillstream_domain::{
+    id::{AccountId, MerchantId},
+    identity::Need,
+    sale::Books,
+    time::Timestamp,
+};
 use tillstream_runtime::{
     Item, Process, Settings, Worker,
     health::describe,
@@ -75,6 +80,7 @@ async fn count_dead_letters(process: Process, bus: Bus) {
     .await;
 }
 
+mod account;
 mod price;
 mod sale;
 mod shift;
@@ -93,6 +99,7 @@ pub struct State {
     sales: sale::State,
     shifts: shift::State,
     prices: price::State,
+    accounts: account::State,
 }
 
 impl Worker for Sales {
@@ -110,6 +117,7 @@ impl Worker for Sales {
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
         let (mut shifts, mut prices) = (shift::Wanted::default(), price::Wanted::default());
+        let mut accounts = account::Wanted::default();
         let mut moments = Vec::new();
         for item in batch {
             let merchant = item.envelope.merchant;
@@ -119,10 +127,12 @@ impl Worker for Sales {
                     sales.submit(&mut books, merchant, new);
                     moments.push((merchant, new.store, new.sold_at.unwrap_or(item.envelope.at)));
                     shifts.at(&mut books, merchant, new.store, new.register);
+                    accounts.submit(merchant, new);
                 }
                 Command::Void(new) => {
                     sales.void(merchant, new);
                     shifts.at(&mut books, merchant, new.store, new.register);
+                    accounts.void(merchant, new);
                 }
                 Command::PutPromotion(_)
                 | Command::EndPromotion(_)
@@ -139,6 +149,21 @@ impl Worker for Sales {
                 Command::EndShift(end) => shifts.about(&mut books, merchant, end.target()),
                 Command::CountShift(count) => shifts.about(&mut books, merchant, count.target()),
                 Command::CloseShift(close) => shifts.about(&mut books, merchant, close.target()),
+                Command::IssueGiftCard(new) => {
+                    sales.paid_for(merchant, new.sold);
+                    accounts.gift_card(&mut books, &item.envelope, new);
+                }
+                Command::IssueStoreCredit(new) => {
+                    accounts.put_on(&mut books, merchant, new.store, AccountId::new(item.envelope.id));
+                }
+                Command::ReloadAccount(new) => {
+                    sales.paid_for(merchant, new.sold);
+                    accounts.put_on(&mut books, merchant, new.store, new.account);
+                }
+                Command::TransferBalance(new) => {
+                    accounts.put_on(&mut books, merchant, new.store, new.from);
+                    accounts.put_on(&mut books, merchant, new.store, new.to);
+                }
             }
         }
         let wanted = books;
@@ -146,10 +171,11 @@ impl Worker for Sales {
         self.prices.complete(conn, &mut books, &wanted.products).await?;
         moments.retain(|(merchant, ..)| books.get(merchant).is_some_and(|books| books.prices().is_some()));
         let mut sales = sales.load(conn).await?;
+        let accounts = accounts.load(conn).await?;
         let shifts = shifts.load(conn, &books).await?;
         sales.at = price::walls(conn, moments).await?;
         let prices = prices.load(conn).await?;
-        Ok(State { books, sales, shifts, prices })
+        Ok(State { books, sales, shifts, prices, accounts })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
@@ -158,8 +184,10 @@ impl Worker for Sales {
             return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
         };
         let event = match &item.message {
-            Command::Submit(new) => state.sales.submit(books, &mut state.shifts, envelope, new, now),
-            Command::Void(new) => state.sales.void(&mut state.shifts, envelope, new, now),
+            Command::Submit(new) => {
+                state.sales.submit(books, (&mut state.shifts, &mut state.accounts), envelope, new, now)
+            }
+            Command::Void(new) => state.sales.void((&mut state.shifts, &mut state.accounts), envelope, new, now),
             Command::PutPromotion(put) => state.prices.put_promotion(envelope.merchant, put),
             Command::EndPromotion(end) => state.prices.end_promotion(envelope.merchant, end),
             Command::PutPriceList(put) => state.prices.put_list(envelope.merchant, put),
@@ -170,6 +198,10 @@ impl Worker for Sales {
             Command::EndShift(end) => state.shifts.end(envelope, end),
             Command::CountShift(count) => state.shifts.count(envelope, count),
             Command::CloseShift(close) => state.shifts.close(envelope, close),
+            Command::IssueGiftCard(new) => state.accounts.issue_gift_card(books, &mut state.sales, envelope, new, now),
+            Command::IssueStoreCredit(new) => state.accounts.issue_store_credit(books, envelope, new, now),
+            Command::ReloadAccount(new) => state.accounts.reload(books, &mut state.sales, envelope, new, now),
+            Command::TransferBalance(new) => state.accounts.transfer(books, envelope, new, now),
         };
         match event {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
@@ -180,6 +212,7 @@ impl Worker for Sales {
     async fn save(&self, conn: &mut PgConnection, state: State, now: Timestamp) -> Result<(), Error> {
         state.sales.save(conn).await?;
         state.prices.save(conn).await?;
+        state.accounts.save(conn).await?;
         state.shifts.save(conn, now).await
     }
 }

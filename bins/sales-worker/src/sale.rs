@@ -9,7 +9,8 @@ use tillstream_contract::{
 use tillstream_domain::{
     Rejection,
     id::{MerchantId, SaleId},
-    sale::{self as domain, Books, Flag, Past, Pasts},
+    money::Amount,
+    sale::{self as domain, Books, Flag, Original, Past, Pasts},
     time::Timestamp,
 };
 use tillstream_store::{
@@ -19,12 +20,16 @@ use tillstream_store::{
     sale::{self as stored, TicketKey},
 };
 
-use crate::{price::Walls, shift};
+use crate::{
+    account::{self, Sold},
+    price::Walls,
+    shift,
+};
 
 /// What a batch of documents needs to know.
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
-    /// Sales of which something comes back.
+    /// Sales of which something comes back, or goes onto gift cards.
     originals: BTreeSet<(MerchantId, SaleId)>,
     tickets: BTreeSet<TicketKey>,
 }
@@ -57,6 +62,11 @@ impl Wanted {
         self.tickets.extend(new.ticket.map(|ticket| (merchant, new.register, ticket)));
     }
 
+    /// Adds the sale that paid for what goes onto an account.
+    pub(crate) fn paid_for(&mut self, merchant: MerchantId, sold: Option<Original>) {
+        self.originals.extend(sold.map(|line| (merchant, line.sale)));
+    }
+
     pub(crate) async fn load(self, conn: &mut PgConnection) -> Result<State, Error> {
         let pasts = reversal::lock(conn, &self.originals).await?;
         let tickets = stored::tickets(conn, &self.tickets).await?;
@@ -76,30 +86,50 @@ impl State {
     pub(crate) fn submit(
         &mut self,
         books: &Books,
-        shifts: &mut shift::State,
+        (shifts, accounts): (&mut shift::State, &mut account::State),
         envelope: &Envelope,
         new: &NewSale,
         now: Timestamp,
     ) -> Result<Event, Rejection> {
-        let pasts = self.pasts.entry(envelope.merchant).or_default();
+        let merchant = envelope.merchant;
         let mut submission = new.submission(envelope);
-        submission.asked.at = self.at.get(&(envelope.merchant, new.store, submission.sold_at)).copied();
-        let sale = domain::submit(books, &submission, pasts, now)?;
+        submission.asked.at = self.at.get(&(merchant, new.store, submission.sold_at)).copied();
+        // It changes nothing yet: the sale may still be refused.
+        let mut moves = accounts.pay(merchant, &submission, now)?;
+        let pasts = self.pasts.entry(merchant).or_default();
+        let mut sale = domain::submit(books, &submission, pasts, now)?;
+        sale.flags.append(&mut moves.flags);
+        accounts.apply(merchant, moves);
         Ok(self.complete(shifts, sale))
     }
 
     pub(crate) fn void(
         &mut self,
-        shifts: &mut shift::State,
+        (shifts, accounts): (&mut shift::State, &mut account::State),
         envelope: &Envelope,
         new: &NewVoid,
         now: Timestamp,
     ) -> Result<Event, Rejection> {
-        let pasts = self.pasts.entry(envelope.merchant).or_default();
+        let merchant = envelope.merchant;
+        let pasts = self.pasts.entry(merchant).or_default();
         let voiding = new.voiding(envelope);
-        let shift = shifts.shift_at(envelope.merchant, new.register, voiding.at);
-        let sale = domain::void(pasts.get_mut(&new.sale), &voiding, shift, now)?;
+        let shift = shifts.shift_at(merchant, new.register, voiding.at);
+        let mut past = pasts.get(&new.sale).cloned();
+        let sale = domain::void(past.as_mut(), &voiding, shift, now)?;
+        let moves = accounts.undo(merchant, (new.sale, sale.id), now)?;
+        // Nothing stands in its way any more.
+        accounts.apply(merchant, moves);
+        pasts.extend(past.map(|past| (new.sale, past)));
         Ok(self.complete(shifts, sale))
+    }
+
+    /// Notes that a part of what a line of a sale brought in goes onto an account.
+    pub(crate) fn fund(&mut self, merchant: MerchantId, (store, line): Sold, amount: Amount) -> Result<(), Rejection> {
+        let past = self.pasts.get_mut(&merchant).and_then(|pasts| pasts.get_mut(&line.sale));
+        let past = past.filter(|past| past.sale.seller.store == store).ok_or(Rejection::UnknownSale(line.sale))?;
+        past.fund(line.line, amount)?;
+        self.reversed.insert((merchant, line.sale));
+        Ok(())
     }
 
     fn complete(&mut self, shifts: &mut shift::State, mut sale: domain::Sale) -> Event {
@@ -110,6 +140,8 @@ impl State {
             sale.flags.push(Flag::TicketRepeated);
         }
         shifts.take(&mut sale);
+        sale.flags.sort_unstable();
+        sale.flags.dedup();
         self.reversed.extend(sale.reverses().map(|original| (merchant, original)));
         // Something of it may come back later in the same batch.
         if self.wanted.contains(&(merchant, sale.id)) {

@@ -4,6 +4,7 @@
 //! ids, times and quantities are strings. Types here are additive: a decoder ignores fields that it does not know, and
 //! a field that was added later has a default. `schemas/` is generated from this crate.
 
+pub mod account;
 pub mod answer;
 pub mod dead;
 pub mod envelope;

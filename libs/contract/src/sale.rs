@@ -25,6 +25,7 @@ pub use payment::Payment;
 
 use crate::{
     Envelope,
+    account::{AccountChanged, NewGiftCard, NewStoreCredit, Reload, Transfer, Transferred},
     envelope::messages,
     identity::Changed,
     price::{NewPrices, PriceListToPut, PromotionToPut, ToEnd},
@@ -58,6 +59,14 @@ messages! {
         CountShift(ShiftCount) = "sale.count_shift.v1",
         /// Close a shift.
         CloseShift(ShiftClose) = "sale.close_shift.v1",
+        /// Give out a gift card.
+        IssueGiftCard(NewGiftCard) = "sale.issue_gift_card.v1",
+        /// Give out store credit.
+        IssueStoreCredit(NewStoreCredit) = "sale.issue_store_credit.v1",
+        /// Put more on an account.
+        ReloadAccount(Reload) = "sale.reload_account.v1",
+        /// Move what is on an account to another.
+        TransferBalance(Transfer) = "sale.transfer_balance.v1",
     }
 }
 
@@ -80,6 +89,12 @@ messages! {
         ShiftCounted(ShiftChanged) = "sale.shift_counted.v1",
         /// A shift is closed: its Z report.
         ShiftClosed(ShiftChanged) = "sale.shift_closed.v1",
+        /// A gift card or store credit is given out.
+        AccountIssued(AccountChanged) = "sale.account_issued.v1",
+        /// There is more on an account.
+        AccountReloaded(AccountChanged) = "sale.account_reloaded.v1",
+        /// Something went from one account to another.
+        BalanceTransferred(Transferred) = "sale.balance_transferred.v1",
     }
 }
 
@@ -99,7 +114,7 @@ impl Event {
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
             | Self::ShiftClosed(changed) => Some(&changed.shift),
-            Self::Recorded(_) | Self::DrawerUsed(_) | Self::PromotionChanged(_) | Self::PriceListChanged(_) => None,
+            _ => None,
         }
     }
 
@@ -114,6 +129,8 @@ impl Event {
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
             | Self::ShiftClosed(changed) => changed.shift.spot.store,
+            Self::AccountIssued(changed) | Self::AccountReloaded(changed) => changed.store,
+            Self::BalanceTransferred(transferred) => transferred.store,
         })
     }
 
@@ -129,6 +146,8 @@ impl Event {
             Self::ShiftOpened(body) | Self::ShiftEnded(body) | Self::ShiftCounted(body) | Self::ShiftClosed(body) => {
                 serde_json::to_value(body)
             }
+            Self::AccountIssued(body) | Self::AccountReloaded(body) => serde_json::to_value(body),
+            Self::BalanceTransferred(body) => serde_json::to_value(body),
         }
     }
 
@@ -145,6 +164,8 @@ impl Event {
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
             | Self::ShiftClosed(changed) => serde_json::to_value(&changed.shift),
+            Self::AccountIssued(changed) | Self::AccountReloaded(changed) => serde_json::to_value(&changed.account),
+            Self::BalanceTransferred(transferred) => serde_json::to_value(transferred),
         }
     }
 }
@@ -164,6 +185,10 @@ impl crate::Command for Command {
             Self::EndShift(end) => end.need(),
             Self::CountShift(count) => count.need(),
             Self::CloseShift(close) => close.need(),
+            Self::IssueGiftCard(card) => card.need(),
+            Self::IssueStoreCredit(credit) => credit.need(),
+            Self::ReloadAccount(reload) => reload.need(),
+            Self::TransferBalance(transfer) => transfer.need(),
         }
     }
 }

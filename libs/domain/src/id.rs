@@ -84,8 +84,15 @@ ids! {
     PromotionId
     /// Identifies a price list: the id of the command that added it.
     PriceListId
-    /// Identifies an account that holds value: a gift card, store credit, a house account or points.
+    /// Identifies an account that holds value, a gift card or store credit: the id of the command that opened it, or one that
+    /// the till chose when it gave back store credit.
     AccountId
+}
+
+impl From<CommandId> for AccountId {
+    fn from(command: CommandId) -> Self {
+        Self(command.0)
+    }
 }
 
 impl From<CommandId> for SaleId {

@@ -71,6 +71,15 @@ pub enum Invalid {
     /// Not the last four digits of a card.
     #[error("the last digits of a card are four ASCII digits")]
     Last4,
+    /// Not a kind of account.
+    #[error("an account is gift_card or store_credit")]
+    AccountKind,
+    /// Not a reason for an entry of an account.
+    #[error("not a reason for an entry of an account")]
+    EntryReason,
+    /// Not the number of a gift card.
+    #[error("the number of a gift card is 8 to 32 letters and digits, and looks like no payment card's")]
+    GiftCardNumber,
     /// Not a reason for a stock movement.
     #[error("not a reason for a stock movement")]
     Reason,
@@ -134,6 +143,9 @@ impl Invalid {
             Self::TextControl => "text_control_character",
             Self::CardNumber => "card_number",
             Self::Last4 => "invalid_last4",
+            Self::AccountKind => "invalid_account_kind",
+            Self::EntryReason => "invalid_entry_reason",
+            Self::GiftCardNumber => "invalid_gift_card_number",
             Self::Reason => "invalid_reason",
             Self::Hex { .. } => "invalid_hex",
             Self::PublicKey => "invalid_public_key",

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a random number, a network or a disk, so nothing here can fail for a reason outside its
 //! arguments. The same code prices a basket at the till, at the edge and in the worker.
 
+pub mod account;
 pub mod barcode;
 mod decimal;
 pub mod id;

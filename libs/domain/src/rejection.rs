@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
+    account::AccountRejection,
     id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, ShiftId, StoreId, UserId},
     identity::{Need, Permission, Place},
     money::{Amount, Currency, Overflow},
@@ -260,8 +261,8 @@ pub enum Rejection {
     /// Something that no API key may.
     #[error("{0} is for people; an API key cannot have it")]
     ScopeNotForKeys(Permission),
-    /// An API key that would never be good.
-    #[error("the key would have expired already")]
+    /// An API key or an account that would never be good.
+    #[error("it would have expired already")]
     ExpiryPast,
     /// There is something else under the id of what is to be added.
     #[error("this id is taken; send the request with a new Idempotency-Key")]
@@ -275,6 +276,9 @@ pub enum Rejection {
     /// No device is enrolled for the register.
     #[error("no till is enrolled for register {0}")]
     TillNotEnrolled(RegisterId),
+    /// An account stands in the way.
+    #[error(transparent)]
+    Account(#[from] AccountRejection),
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
@@ -361,6 +365,7 @@ impl Rejection {
             Self::PaymentNotNegative { .. } => "payment_not_negative",
             Self::RefundExceedsTotal { .. } => "refund_exceeds_total",
             Self::RefundShort { .. } => "refund_short",
+            Self::Account(rejection) => rejection.code(),
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
             Self::UnknownKey(_) => "unknown_key",
@@ -427,6 +432,7 @@ impl Rejection {
             | Self::RefundExceedsTender { payment, .. } => {
                 format!("/payments/{payment}")
             }
+            Self::Account(rejection) => return rejection.pointer(),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
             Self::TooManyGrants { .. } | Self::BeyondOwnRights | Self::UnknownGrantStore(_) => "/grants".to_owned(),

@@ -241,4 +241,10 @@ pub enum Flag {
     OriginalUnknown,
     /// No shift was open at the register: it counts in the next one, as late.
     NoShift,
+    /// More was taken from a gift card or store credit than was on it: it was taken without a connection.
+    AccountOverdrawn,
+    /// A gift card or store credit is not known: it was taken without a connection.
+    AccountUnknown,
+    /// A gift card or store credit had expired: it was taken without a connection.
+    AccountExpired,
 }

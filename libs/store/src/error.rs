@@ -58,6 +58,8 @@ impl Error {
                     "40" => Fault::Conflict,
                     // Another worker took the same message in the same moment: next time it is seen.
                     "23" if error.constraint() == Some("inbox_once") => Fault::Conflict,
+                    // Another worker opened the same account, or one with the same number: next time it is seen.
+                    "23" if error.constraint().is_some_and(|name| name.starts_with("account_")) => Fault::Conflict,
                     // Data exception, integrity violation, program limit exceeded, internal error.
                     "22" | "23" | "54" | "XX" => Fault::Data,
                     _ => Fault::Unavailable,

@@ -3,6 +3,7 @@
 //! Workers pass the connection of their transaction; the runtime begins and commits it. The edge reads through
 //! [`tenant::read`], confined to one merchant by row-level security.
 
+pub mod account;
 pub mod audit;
 pub mod catalog;
 pub mod connect;

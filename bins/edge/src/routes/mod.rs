@@ -1,5 +1,6 @@
 //! The routes, a file for each noun.
 
+pub(crate) mod accounts;
 pub(crate) mod audit;
 mod changes;
 pub(crate) mod commands;

@@ -9,8 +9,8 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use tillstream_contract::{
-    Answers, Batch, Envelope, Message, Outcome, dead::DeadLetter, identity, price, receipt, sale, schema::Published,
-    shift, stock,
+    Answers, Batch, Envelope, Message, Outcome, account, dead::DeadLetter, identity, price, receipt, sale,
+    schema::Published, shift, stock,
 };
 
 /// What there are samples of.
@@ -48,6 +48,13 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<sale::Event, shift::ShiftChanged>("sale.shift_ended.v1"),
         body::<sale::Event, shift::ShiftChanged>("sale.shift_counted.v1"),
         body::<sale::Event, shift::ShiftChanged>("sale.shift_closed.v1"),
+        body::<sale::Command, account::NewGiftCard>("sale.issue_gift_card.v1"),
+        body::<sale::Command, account::NewStoreCredit>("sale.issue_store_credit.v1"),
+        body::<sale::Command, account::Reload>("sale.reload_account.v1"),
+        body::<sale::Command, account::Transfer>("sale.transfer_balance.v1"),
+        body::<sale::Event, account::AccountChanged>("sale.account_issued.v1"),
+        body::<sale::Event, account::AccountChanged>("sale.account_reloaded.v1"),
+        body::<sale::Event, account::Transferred>("sale.balance_transferred.v1"),
         body::<stock::Command, stock::NewAdjustment>("stock.adjust.v1"),
         body::<stock::Event, stock::Moved>("stock.moved.v1"),
         body::<receipt::Event, receipt::Issued>("receipt.issued.v1"),

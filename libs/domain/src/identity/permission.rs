@@ -54,6 +54,10 @@ permissions! {
     OverridePrice = "prices.override"
     /// Open the drawer without a sale.
     OpenDrawer = "drawer.open"
+    /// See gift cards and store credit, and what is on them.
+    ReadAccounts = "accounts.read"
+    /// Put value on gift cards and store credit that no sale paid for, and move it.
+    IssueAccounts = "accounts.issue"
     /// Add and rename stores.
     ManageStores = "stores.manage"
     /// Add registers; enrol tills and revoke them.
@@ -86,6 +90,7 @@ impl Permission {
                 | Self::OverridePrice
                 | Self::OpenDrawer
                 | Self::AdjustStock
+                | Self::IssueAccounts
         )
     }
 }
@@ -108,6 +113,8 @@ impl Permission {
                 | Self::ReturnUnlinked
                 | Self::DiscountBig
                 | Self::OverridePrice
+                | Self::ReadAccounts
+                | Self::IssueAccounts
                 | Self::ReadAudit
         )
     }

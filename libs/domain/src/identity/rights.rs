@@ -94,6 +94,8 @@ impl Rights {
         Permission::DiscountBig,
         Permission::OverridePrice,
         Permission::OpenDrawer,
+        Permission::ReadAccounts,
+        Permission::IssueAccounts,
     ]);
 
     /// The operator's: everything.

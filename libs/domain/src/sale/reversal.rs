@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Kind, Line, Sale};
 use crate::{
     Rejection,
+    account::AccountRejection,
     id::SaleId,
     money::{Amount, Overflow, divide},
     quantity::Quantity,
+    tax::Rate,
     tender::{self, Payment},
 };
 
@@ -32,6 +34,8 @@ pub struct Reversal {
     pub returned: BTreeMap<u16, Returned>,
     /// By tender, what has gone back with it: above zero.
     pub refunded: BTreeMap<tender::Kind, Amount>,
+    /// By line, what was put on gift cards for it: above zero. It is as good as gone.
+    pub funded: BTreeMap<u16, Amount>,
 }
 
 /// What has come back of a line: above zero.
@@ -66,7 +70,34 @@ impl Past {
     /// How much is left of a line.
     pub(super) fn left(&self, at: u16, line: &Line) -> Quantity {
         let returned = self.reversal.returned.get(&at).copied().unwrap_or_default();
-        line.quantity.checked_add(-returned.quantity).unwrap_or(Quantity::ZERO)
+        let gone = returned.quantity.checked_add(self.gone(at, line)).unwrap_or(line.quantity);
+        line.quantity.checked_add(-gone).unwrap_or(Quantity::ZERO)
+    }
+
+    /// How much of a line stands for what was put on gift cards: it can not come back, for the cards are out.
+    fn gone(&self, at: u16, line: &Line) -> Quantity {
+        let (Some(funded), Ok(due)) = (self.reversal.funded.get(&at), line.due()) else { return Quantity::ZERO };
+        let share = i128::from(line.quantity.thousandths()) * i128::from(funded.get());
+        let whole = i128::from(due.get().max(1));
+        let thousandths = (share + whole - 1) / whole;
+        i64::try_from(thousandths).ok().and_then(|gone| Quantity::from_thousandths(gone).ok()).unwrap_or(line.quantity)
+    }
+
+    /// Notes that `amount` of what a line brought in goes onto a gift card. The line must be free of tax: what a card buys is
+    /// taxed when it is bought (Council Directive 2006/112/EC, article 30b (2)).
+    ///
+    /// # Errors
+    /// [`AccountRejection::SaleDoesNotCover`] when the line brought in less, or what it brought in is on cards or has come back.
+    pub fn fund(&mut self, at: u16, amount: Amount) -> Result<(), Rejection> {
+        let due = self.line(at).filter(|line| line.tax.rate() == Rate::ZERO).map_or(Ok(Amount::ZERO), Line::due)?;
+        let returned = self.reversal.returned.get(&at).map_or(Amount::ZERO, |returned| returned.due);
+        let funded = self.reversal.funded.get(&at).copied().unwrap_or_default();
+        let left = due.checked_sub(returned).and_then(|left| left.checked_sub(funded)).ok_or(Overflow)?;
+        if amount > left {
+            return Err(AccountRejection::SaleDoesNotCover { left }.into());
+        }
+        self.reversal.funded.insert(at, funded.checked_add(amount).ok_or(Overflow)?);
+        Ok(())
     }
 
     /// Takes `quantity`, above zero, of a line back.

@@ -12,6 +12,7 @@ const CATALOG: &[&str] =
     &["catalog.merchants", "catalog.stores", "catalog.registers", "catalog.tax_categories", "catalog.products"];
 /// Of these all but the identity worker see some columns only, and none with a secret.
 const IDENTITY: &[&str] = &["identity.users", "identity.grants", "identity.tills", "identity.keys"];
+const ACCOUNTS: &[&str] = &["sales.accounts", "sales.account_entries"];
 const SHIFTS: &[&str] = &["sales.drawers", "sales.shifts", "sales.drawer_events"];
 /// What prices depend on.
 const PRICES: &[&str] = &["catalog.price_books", "catalog.promotions", "catalog.price_lists"];
@@ -41,6 +42,7 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (SHIFTS, READ),
             (PRICES, READ),
             (&["catalog.prices"], READ),
+            (ACCOUNTS, READ),
         ],
     ),
     (
@@ -48,8 +50,8 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
         &[
             (CATALOG, READ),
             (IDENTITY, READ),
-            (&["inbox.messages", "sales.sales", "sales.shifts", "sales.drawer_events"], ADD),
-            (&["sales.drawers", "sales.reversals", "sales.totals"], KEEP),
+            (&["inbox.messages", "sales.sales", "sales.shifts", "sales.drawer_events", "sales.account_entries"], ADD),
+            (&["sales.drawers", "sales.reversals", "sales.totals", "sales.accounts"], KEEP),
             (PRICES, KEEP),
             (&["catalog.prices"], ALL),
             (&["inbox.attempts"], ALL),

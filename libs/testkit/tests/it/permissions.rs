@@ -179,6 +179,17 @@ fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<V
             let line = json!({"product": SHOP.product("tea"), "quantity": "1"});
             (operation.path.clone(), Some(json!({"store": store, "currency": "EUR", "lines": [line]})))
         }
+        "show_account" | "list_account_entries" => (operation.path.replace("{id}", &sale.to_string()), None),
+        "look_up_gift_card" => (operation.path.clone(), Some(json!({"number": "BCDF-ZBTK-LMNP-QRST"}))),
+        "issue_gift_card" | "issue_store_credit" => {
+            (operation.path.clone(), Some(json!({"store": store, "amount": 1})))
+        }
+        "reload_account" | "transfer_balance" => {
+            let more = if operation.id == "reload_account" { json!({"amount": 1}) } else { json!({"to": register}) };
+            let mut body = json!({"store": store});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            (operation.path.replace("{id}", &sale.to_string()), Some(body))
+        }
         "void_sale" => {
             let body = json!({"store": store, "register": register});
             (operation.path.replace("{id}", &sale.to_string()), Some(body))

@@ -40,6 +40,12 @@ class People:
         self.kept.add(made["id"])
         return made
 
+    def credit(self, store):
+        """The account of some store credit."""
+        issued = self.send("POST", "/v1/store-credits", {"store": store, "amount": 100}, self.system.up["token"])
+        self.kept.add(issued["id"])
+        return issued["id"]
+
     def put(self, path, body):
         return self.send("PUT", path, body, self.system.up["token"])
 
@@ -92,6 +98,7 @@ class People:
             "POST /v1/passwords": request(body={"code": self.invited("redeeming")[1], "password": PASSWORD}),
             "POST /v1/registers/{id}/enrolment": request(self.make("/v1/registers", {"store": store, "code": "F-0"})["id"]),
             "POST /v1/registers": request(body={"store": store, "code": "F-1"}),
+            "POST /v1/accounts/{id}/transfer": request(self.credit(store), {"store": store, "to": self.credit(store)}),
             "PUT /v1/promotions/{id}": request(promotion, {"id": promotion, "name": "Offer", "effect": {"percent": "10"}}),
             "DELETE /v1/promotions/{id}": request(over, version=1),
             "PUT /v1/price-lists/{id}": request(listed, {"id": listed, "name": "Summer"}),

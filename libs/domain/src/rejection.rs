@@ -57,7 +57,7 @@ pub enum Rejection {
         line: Option<usize>,
     },
     /// More coupons, customer groups, categories or listed prices than a basket may have.
-    #[error("the basket has more coupons, groups, categories or listed prices than are allowed")]
+    #[error("the basket has more coupons, groups, categories, listed prices or discounts than are allowed")]
     BasketTooLarge,
     /// The merchant has no such store.
     #[error("there is no store {0}")]

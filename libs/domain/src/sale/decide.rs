@@ -42,7 +42,7 @@ pub fn submit(books: &Books, submission: &Submission, pasts: &mut Pasts, now: Ti
             Some(original) => returned(books, submission, &mut touched, (at, new, original), &mut flags)?,
         });
     }
-    price::discount(books, submission, &mut lines, &mut flags)?;
+    price::apply(books, submission, &mut lines, &mut flags)?;
     let dues = lines.iter().map(Line::due).collect::<Result<Vec<_>, _>>()?;
     let taxes = tax::total(merchant.rules, lines.iter().zip(dues).map(|(line, due)| (&line.tax, due)))?;
     let settled = tender::settle(&submission.payments, taxes.gross, submission.tip, merchant.rules)?;

@@ -19,9 +19,24 @@ pub struct Asked {
     pub at: Option<LocalTime>,
 }
 
+/// The most discounts of a sale, so that it fits into a message.
+const MAX_DISCOUNTS: usize = 1_000;
+
+/// What [`discount`] does, to no more than so many discounts.
+pub(super) fn apply(
+    books: &Books,
+    submission: &Submission,
+    lines: &mut [Line],
+    flags: &mut Vec<Flag>,
+) -> Result<(), Rejection> {
+    discount(books, submission, lines, flags)?;
+    let count: usize = lines.iter().map(|line| line.discounts.len()).sum();
+    if count > MAX_DISCOUNTS { Err(Rejection::BasketTooLarge) } else { Ok(()) }
+}
+
 /// Takes off the lines that go out what promotions and the cashier take off them, or what the till says that it took off.
 /// Where the till has reckoned otherwise, its word counts, and the sale is flagged.
-pub(super) fn discount(
+fn discount(
     books: &Books,
     submission: &Submission,
     lines: &mut [Line],
@@ -106,3 +121,6 @@ fn charge(submission: &Submission, lines: &mut [Line]) -> Result<(), Rejection> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{
     account::AccountRejection,
     id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, ShiftId, StoreId, UserId},
-    identity::{Need, Permission, Place},
+    identity::{Need, Permission},
     money::{Amount, Currency, Overflow},
     quantity::Quantity,
     shift::Gap,
@@ -187,7 +187,7 @@ pub enum Rejection {
     #[error("cash is tendered but none is needed")]
     CashNotNeeded,
     /// Who asks may not do that, there.
-    #[error("{}", forbidden(.0))]
+    #[error("this needs {0}")]
     Forbidden(Need),
     /// The merchant has no such user.
     #[error("there is no user {0}")]
@@ -474,22 +474,6 @@ impl Rejection {
             | Self::MerchantExists(_) => return None,
         })
     }
-}
-
-fn forbidden(Need { permission, place }: &Need) -> String {
-    let place = match place {
-        Place::Merchant => "for the whole merchant".to_owned(),
-        Place::Store(store) => format!("in store {store}"),
-        Place::Register(store, register) => format!("at register {register} of store {store}"),
-        Place::Anywhere => "in some store".to_owned(),
-        Place::Own(user) => format!("as user {user}"),
-    };
-    let how = match permission {
-        Permission::ManageOwn => "nobody does this for another",
-        approvable if approvable.is_approvable() => "ask somebody who has it to approve this",
-        _ => "ask an owner for it",
-    };
-    format!("this needs the permission {permission} {place}; {how}")
 }
 
 fn under_way(here: u64, made: Option<u64>, missing: &[Gap]) -> String {

@@ -1,6 +1,9 @@
 //! What somebody may, and where.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{Grant, Permission, Permissions};
 use crate::{
@@ -37,6 +40,25 @@ impl Need {
     #[must_use]
     pub const fn new(permission: Permission, place: Place) -> Self {
         Self { permission, place }
+    }
+}
+
+impl fmt::Display for Need {
+    /// What it is, and who can help somebody who has it not.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the permission {} ", self.permission)?;
+        match self.place {
+            Place::Merchant => f.write_str("for the whole merchant"),
+            Place::Store(store) => write!(f, "in store {store}"),
+            Place::Register(store, register) => write!(f, "at register {register} of store {store}"),
+            Place::Anywhere => f.write_str("in some store"),
+            Place::Own(user) => write!(f, "as user {user}"),
+        }?;
+        f.write_str(match self.permission {
+            Permission::ManageOwn => "; nobody does this for another",
+            approvable if approvable.is_approvable() => "; ask somebody who has it to approve this",
+            _ => "; ask an owner for it",
+        })
     }
 }
 

@@ -152,6 +152,32 @@ async fn a_gift_card_spent_at_two_tills_at_once_is_spent_once() {
     helper.await.unwrap();
 }
 
+/// Another worker, played by the test, has the account in hand and spends all that is on it.
+#[tokio::test]
+async fn a_worker_waits_for_another_that_has_the_account_in_hand() {
+    let shop = Shop::open().await;
+    let card = gift_card(&shop, 220).await;
+    let mut other = shop.pool.begin().await.unwrap();
+    for statement in [
+        "insert into sales.account_entries select merchant_id, account_id, 2, -balance, 0, 'redeemed', account_id, null, \
+         null, now() from sales.accounts",
+        "update sales.accounts set balance = 0, entries = 2",
+    ] {
+        sqlx::query(statement).execute(&mut *other).await.unwrap();
+    }
+    let basket = espresso(&shop, "gift_card", &card);
+    let selling = shop.selling(shop.ids.next(), &basket).header("prefer", "wait=20").send();
+    let going_on = async {
+        let waiting = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
+                       where not l.granted and a.datname = current_database()";
+        shop.until("the worker waits", async || shop.count(waiting).await > 0).await;
+        other.commit().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(selling, going_on);
+    assert_eq!(answer.problem(), "insufficient_balance", "{answer:?}");
+    assert_sums(&shop).await;
+}
+
 #[tokio::test]
 async fn transfers_both_ways_at_once_lose_nothing() {
     let shop = Shop::open().await;

@@ -173,6 +173,7 @@ impl Worker for Sales {
         let mut sales = sales.load(conn).await?;
         let accounts = accounts.load(conn).await?;
         let shifts = shifts.load(conn, &books).await?;
+        sales.look_up_tickets(conn).await?;
         sales.at = price::walls(conn, moments).await?;
         let prices = prices.load(conn).await?;
         Ok(State { books, sales, shifts, prices, accounts })

@@ -14,6 +14,7 @@ use tillstream_domain::{
     Rejection,
     id::{MerchantId, ProductId, StoreId},
     pricing::{LocalTime, PriceBook},
+    quantity::Quantity,
     sale::Books,
     time::Timestamp,
 };
@@ -183,6 +184,9 @@ impl State {
         for (line, price) in new.prices.iter().enumerate() {
             if books.product(price.product).is_none() {
                 return Err(Rejection::UnknownProduct { line, product: price.product });
+            }
+            if price.from_quantity.is_some_and(|from| from < Quantity::ZERO) {
+                return Err(Rejection::QuantityOutOfRange { line });
             }
             if price.unit_price.is_some_and(tillstream_domain::money::Amount::is_negative) {
                 return Err(Rejection::PriceNegative { line });

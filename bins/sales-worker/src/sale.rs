@@ -43,6 +43,8 @@ pub(crate) struct State {
     pasts: HashMap<MerchantId, Pasts>,
     /// Numbers that are taken.
     tickets: HashSet<TicketKey>,
+    /// Numbers that the batch asks about.
+    asked: BTreeSet<TicketKey>,
     completed: Vec<Sale>,
     totals: Totals,
     reversed: BTreeSet<(MerchantId, SaleId)>,
@@ -69,12 +71,12 @@ impl Wanted {
 
     pub(crate) async fn load(self, conn: &mut PgConnection) -> Result<State, Error> {
         let pasts = reversal::lock(conn, &self.originals).await?;
-        let tickets = stored::tickets(conn, &self.tickets).await?;
         Ok(State {
             wanted: self.originals,
             at: Walls::new(),
             pasts,
-            tickets,
+            tickets: HashSet::new(),
+            asked: self.tickets,
             completed: Vec::new(),
             totals: Totals::default(),
             reversed: BTreeSet::new(),
@@ -83,6 +85,13 @@ impl Wanted {
 }
 
 impl State {
+    /// Looks which numbers are taken: under the locks of their registers, so that of two tills that give the same one at once
+    /// the second is found.
+    pub(crate) async fn look_up_tickets(&mut self, conn: &mut PgConnection) -> Result<(), Error> {
+        self.tickets = stored::tickets(conn, &self.asked).await?;
+        Ok(())
+    }
+
     pub(crate) fn submit(
         &mut self,
         books: &Books,

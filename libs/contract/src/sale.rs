@@ -6,10 +6,10 @@ mod payment;
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     Rejection,
-    id::{ProductId, RegisterId, SaleId, StoreId, UserId},
+    id::{ProductId, PromotionId, RegisterId, SaleId, StoreId, UserId},
     identity::{Actor, Need, Permission, Place},
     money::{Amount, Currency},
-    pricing::{Coupon, ManualDiscount, Off},
+    pricing::{Coupon, ManualDiscount, Off, Reason},
     quantity::Quantity,
     sale::{self as domain, Asked, Original, Submission, Ticket, Voiding},
     shift::Report,
@@ -263,7 +263,7 @@ pub struct NewLine {
     /// others is flagged for review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 8)]
-    pub charged: Option<Vec<Discount>>,
+    pub charged: Option<Vec<Charged>>,
 }
 
 /// A sale is in the books.
@@ -271,6 +271,25 @@ pub struct NewLine {
 pub struct Recorded {
     /// The sale, complete.
     pub sale: Sale,
+}
+
+/// Something that a till has taken off a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Charged {
+    /// How much, in minor units, above zero.
+    pub amount: Amount,
+    /// Why, as printed: the promotion's name or the cashier's reason.
+    #[schema(value_type = String, max_length = 120)]
+    pub name: Reason,
+    /// By which promotion; by hand, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<PromotionId>,
+}
+
+impl Charged {
+    fn discount(&self) -> domain::Discount {
+        domain::Discount { amount: self.amount, name: self.name.to_string(), promotion: self.promotion }
+    }
 }
 
 /// A sale to undo, as long as its shift is open. The void's id is the request's `Idempotency-Key`.
@@ -384,7 +403,7 @@ impl From<&NewLine> for domain::NewLine {
             original: line.original,
             unit_price: line.unit_price,
             discount: line.discount.clone(),
-            charged: line.charged.as_ref().map(|charged| charged.iter().cloned().map(Into::into).collect()),
+            charged: line.charged.as_ref().map(|charged| charged.iter().map(Charged::discount).collect()),
         }
     }
 }

@@ -180,8 +180,11 @@ pub enum Rejection {
         /// What is too much.
         excess: Amount,
     },
-    /// A tip below zero.
-    #[error("the tip is negative")]
+    /// Store credit and gift cards are given out by the server alone.
+    #[error("payment {0} gives back to an account, which a till without a connection cannot do")]
+    RefundNeedsConnection(usize),
+    /// A tip below zero, or with money that goes back.
+    #[error("a tip is not negative, and none goes with money that goes back")]
     TipNegative,
     /// All the cash would come back as change.
     #[error("cash is tendered but none is needed")]
@@ -351,6 +354,7 @@ impl Rejection {
             Self::CardExceedsTotal { .. } => "card_exceeds_total",
             Self::CashNotNeeded => "cash_not_needed",
             Self::TipNegative => "tip_negative",
+            Self::RefundNeedsConnection(_) => "refund_needs_connection",
             Self::PromotionInvalid => "promotion_invalid",
             Self::TooManyPromotions { .. } => "too_many_promotions",
             Self::UnknownPromotion(_) => "unknown_promotion",
@@ -429,6 +433,7 @@ impl Rejection {
             Self::TipNegative => "/tip".to_owned(),
             Self::PaymentNotPositive { payment }
             | Self::PaymentNotNegative { payment }
+            | Self::RefundNeedsConnection(payment)
             | Self::RefundExceedsTender { payment, .. } => {
                 format!("/payments/{payment}")
             }

@@ -119,7 +119,9 @@ pub async fn listed(
     let rows = sqlx::query!(
         "select p.merchant_id, p.product_id, p.list_id, p.from_quantity, p.unit_price
          from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, product_id)
-         join catalog.prices p on p.merchant_id = wanted.merchant_id and p.product_id = wanted.product_id",
+         join catalog.prices p on p.merchant_id = wanted.merchant_id and p.product_id = wanted.product_id
+         join catalog.price_lists l on l.merchant_id = p.merchant_id and l.list_id = p.list_id and not l.ended
+         order by p.merchant_id, p.product_id, p.list_id, p.from_quantity",
         &merchants,
         &ids
     )

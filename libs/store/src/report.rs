@@ -128,6 +128,14 @@ impl std::fmt::Display for LocalHour {
     }
 }
 
+impl LocalHour {
+    /// Days from this hour to another.
+    #[must_use]
+    pub fn days_until(self, other: Self) -> i64 {
+        (other.0 - self.0).num_days()
+    }
+}
+
 impl std::str::FromStr for LocalHour {
     type Err = NotAnHour;
 

@@ -137,7 +137,7 @@ pub(crate) async fn quote(
             quantity: line.quantity,
             weighed: product.weighed,
             unit_price: product.unit_price,
-            listed: product.listed.clone(),
+            listed: product.listed.iter().take(pricing::MAX_LISTED).cloned().collect(),
             override_price: line.unit_price.filter(|price| !product.asks(*price)),
             discount: line.discount,
         })

@@ -31,6 +31,8 @@ use crate::{
 
 /// Totals that a CSV file holds at the most.
 const MAX_ROWS: i64 = 100_000;
+/// Days that a report spans at the most: ten years.
+const MAX_DAYS: i64 = 3_660;
 /// The first line of a CSV file.
 const HEAD: &str = "period,key,name,sales,returns,quantity_thousandths,amount,net,tax,discount,tip,sales_before,\
                     returns_before,quantity_thousandths_before,amount_before,net_before,tax_before,discount_before,\
@@ -223,6 +225,9 @@ async fn totals(
     let (from, until) = (hour("from", &from)?, hour("until", &until)?);
     if until <= from {
         return Err(Problem::BadParameter("until must be later than from".to_owned()));
+    }
+    if from.days_until(until) > MAX_DAYS {
+        return Err(Problem::BadParameter(format!("a report spans {MAX_DAYS} days at the most")));
     }
     let which = Which { by, per: per.map(Period::stored), from, until, stores, after };
     let merchant = caller.merchant();

@@ -37,7 +37,7 @@ pub(crate) struct VoidToMake {
     note: Option<Note>,
 }
 
-/// Undoes a sale, a return or an exchange, as long as its shift is open.
+/// Undoes a plain sale, as long as its shift is open; of a sale in no shift, within a day.
 ///
 /// The void is a document of its own, the mirror image of the sale: goods, money and tax go the other way. Its id is the
 /// `Idempotency-Key`. Of a sale of which something has come back the rest is taken back by a return instead.

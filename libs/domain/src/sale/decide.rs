@@ -45,6 +45,9 @@ pub fn submit(books: &Books, submission: &Submission, pasts: &mut Pasts, now: Ti
     price::apply(books, submission, &mut lines, &mut flags)?;
     let dues = lines.iter().map(Line::due).collect::<Result<Vec<_>, _>>()?;
     let taxes = tax::total(merchant.rules, lines.iter().zip(dues).map(|(line, due)| (&line.tax, due)))?;
+    if taxes.gross.is_negative() && submission.tip > Amount::ZERO {
+        return Err(Rejection::TipNegative);
+    }
     let settled = tender::settle(&submission.payments, taxes.gross, submission.tip, merchant.rules)?;
     refund(submission, &mut touched, merchant.rules)?;
     if !submission.training {

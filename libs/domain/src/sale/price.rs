@@ -4,7 +4,7 @@ use super::{Books, Discount, Flag, Line, Submission};
 use crate::{
     Rejection,
     money::{Amount, Overflow},
-    pricing::{Basket, BasketLine, Coupon, LocalTime, ManualDiscount, PriceBook, QuotedLine, quote},
+    pricing::{Basket, BasketLine, Coupon, LocalTime, MAX_LISTED, ManualDiscount, PriceBook, QuotedLine, quote},
     quantity::Quantity,
 };
 
@@ -42,13 +42,20 @@ fn discount(
     lines: &mut [Line],
     flags: &mut Vec<Flag>,
 ) -> Result<(), Rejection> {
-    let Some(basket) = basket(books, submission) else { return charge(submission, lines) };
+    let reckoned = submission.lines.iter().any(|line| line.charged.is_some());
+    let Some(basket) = basket(books, submission) else {
+        // Nothing takes anything off but the till's word.
+        if submission.lines.iter().any(|line| line.charged.as_ref().is_some_and(|charged| !charged.is_empty())) {
+            flags.push(Flag::PriceDiffers);
+        }
+        return charge(submission, lines);
+    };
     let prices = books.prices().cloned().map_or_else(|| PriceBook::try_new(books.merchant().rules, vec![], vec![]), Ok);
     // A book of no promotions has none that could be wrong.
     let Ok(prices) = prices else { return charge(submission, lines) };
     let quoted = quote(&prices, &basket)?;
     let going_out = lines.iter_mut().filter(|line| line.quantity > Quantity::ZERO);
-    if submission.lines.iter().any(|line| line.charged.is_some()) {
+    if reckoned {
         let expected: Vec<_> = quoted.lines.iter().map(|line| line.due).collect();
         charge(submission, lines)?;
         let going_out = lines.iter().filter(|line| line.quantity > Quantity::ZERO);
@@ -88,7 +95,7 @@ fn basket(books: &Books, submission: &Submission) -> Option<Basket> {
                 quantity: line.quantity,
                 weighed: product.weighed,
                 unit_price: product.unit_price,
-                listed: product.listed.clone(),
+                listed: product.listed.iter().take(MAX_LISTED).cloned().collect(),
                 // A till that says what the catalogue says has set no price of its own.
                 override_price: line.unit_price.filter(|price| !product.asks(*price)),
                 discount: line.discount.clone(),

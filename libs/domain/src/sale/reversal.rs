@@ -130,7 +130,7 @@ impl Past {
 ///
 /// # Errors
 /// [`Rejection::RefundExceedsTender`] when more goes back to a tender than was paid with it.
-pub(super) fn refund(pasts: &mut Pasts, of: &[SaleId], payments: &[Payment], slack: i64) -> Result<(), Rejection> {
+pub(super) fn refund(pasts: &mut Pasts, of: &[SaleId], payments: &[Payment], mut slack: i64) -> Result<(), Rejection> {
     for (at, payment) in payments.iter().enumerate() {
         let kind = payment.kind();
         if matches!(kind, tender::Kind::StoreCredit | tender::Kind::GiftCard) || !payment.amount().is_negative() {
@@ -150,6 +150,7 @@ pub(super) fn refund(pasts: &mut Pasts, of: &[SaleId], payments: &[Payment], sla
             let left = Amount::try_new(left_in_all).map_err(|_| Overflow)?;
             return Err(Rejection::RefundExceedsTender { payment: at, left });
         }
+        slack -= rest;
         if let Some(past) = of.first().and_then(|id| pasts.get_mut(id)) {
             add(past, kind, rest)?;
         }

@@ -7,7 +7,7 @@ use crate::{
     money::{Amount, Currency},
     pricing::{MAX_COUPONS, MAX_DISCOUNTS, ManualDiscount},
     quantity::Quantity,
-    tender::Payment,
+    tender::{Kind, Payment},
     text::Note,
     time::Timestamp,
 };
@@ -77,11 +77,17 @@ impl Submission {
     ///
     /// # Errors
     /// [`Rejection::EmptyBasket`], [`Rejection::TooManyLines`], [`Rejection::TooManyPayments`],
+    /// [`Rejection::RefundNeedsConnection`],
     /// [`Rejection::TipNegative`], [`Rejection::QuantityOutOfRange`], [`Rejection::ReturnNotNegative`] or [`Rejection::PriceNegative`].
     pub fn check(&self) -> Result<(), Rejection> {
         check_count(self.lines.len())?;
         if self.payments.len() > MAX_PAYMENTS {
             return Err(Rejection::TooManyPayments { count: self.payments.len(), max: MAX_PAYMENTS });
+        }
+        let on_account = |payment: &Payment| matches!(payment.kind(), Kind::GiftCard | Kind::StoreCredit);
+        let back = |payment: &Payment| payment.amount().is_negative() && on_account(payment);
+        if let Some(payment) = self.payments.iter().position(back).filter(|_| self.offline) {
+            return Err(Rejection::RefundNeedsConnection(payment));
         }
         if self.tip.is_negative() {
             return Err(Rejection::TipNegative);

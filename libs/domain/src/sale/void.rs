@@ -1,6 +1,6 @@
 //! Voids: a sale undone before its shift is closed, by a document that is its mirror image.
 
-use super::{Discount, Kind, Line, Original, Past, Sale, Ticket};
+use super::{AHEAD_MICROS, Discount, Flag, Kind, LATE_MICROS, Line, Original, Past, Sale, Ticket};
 use crate::{
     Rejection,
     id::{RegisterId, SaleId, ShiftId, StoreId, UserId},
@@ -32,7 +32,8 @@ pub struct Voiding {
     pub note: Option<Note>,
 }
 
-/// Undoes a sale: all of it, in the shift in which it was made. `shift` is the one that is open at the register.
+/// Undoes a plain sale: all of it, in the shift in which it was made, or within a day where there is none. `shift` is the one
+/// that is open at the register.
 ///
 /// # Errors
 /// [`Rejection::UnknownSale`] without such a sale at that register, [`Rejection::NotVoidable`] for what cannot be undone.
@@ -49,10 +50,12 @@ pub fn void(
         Some("it is voided already")
     } else if !past.reversal.returned.is_empty() {
         Some("something of it has come back; take back the rest")
-    } else if matches!(past.sale.kind, Kind::Void | Kind::Training) {
-        Some("it is no sale, return or exchange")
+    } else if past.sale.kind != Kind::Sale {
+        Some("it is no plain sale; sell what came back again instead")
     } else if past.sale.shift != shift {
         Some("its shift is over; take the goods back instead")
+    } else if shift.is_none() && now.micros() - past.sale.recorded_at.micros() > LATE_MICROS {
+        Some("it is older than a day; take the goods back instead")
     } else {
         None
     };
@@ -71,7 +74,8 @@ fn mirror(sale: &Sale, voiding: &Voiding, now: Timestamp) -> Sale {
         voids: Some(sale.id),
         ticket: voiding.ticket,
         cashier: voiding.cashier,
-        sold_at: voiding.at,
+        // Not before what it undoes.
+        sold_at: voiding.at.max(sale.sold_at),
         recorded_at: now,
         lines: (0..).zip(&sale.lines).map(|(at, line)| mirror_line(sale.id, at, line)).collect(),
         taxes: sale.taxes.iter().map(mirror_tax).collect(),
@@ -82,7 +86,7 @@ fn mirror(sale: &Sale, voiding: &Voiding, now: Timestamp) -> Sale {
         cash_rounding: -sale.cash_rounding,
         payments: payments_back(sale),
         change: Amount::ZERO,
-        flags: Vec::new(),
+        flags: if voiding.at.micros() - now.micros() > AHEAD_MICROS { vec![Flag::ClockAhead] } else { Vec::new() },
         note: voiding.note.clone(),
         ..sale.clone()
     }

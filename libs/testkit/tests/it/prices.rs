@@ -137,6 +137,8 @@ async fn a_price_list_changes_what_products_cost() {
     assert_eq!((total("9").await, total("10").await), (json!(1791), json!(1500)));
     let unknown = set(json!([{"product": Uuid::nil(), "unit_price": 1}])).await;
     assert_eq!(unknown.problem(), "unknown_product", "{unknown:?}");
+    let negative = set(json!([{"product": SHOP.product("tea"), "from_quantity": "-1", "unit_price": 1}])).await;
+    assert_eq!(negative.problem(), "quantity_out_of_range", "{negative:?}");
     assert_eq!(set(json!([{"product": SHOP.product("tea"), "from_quantity": "10"}])).await.status, StatusCode::OK);
     assert_eq!(total("10").await, json!(1990));
 }
@@ -154,6 +156,8 @@ async fn what_cannot_be_priced_is_refused_clearly() {
     let bad = json!({"id": id, "name": "Nothing", "effect": {"amount_off": 0}});
     assert_eq!(put(&shop, &format!("/v1/promotions/{id}"), &bad, None).await.problem(), "promotion_invalid");
     let mut basket = shop.basket(&[("tea", "1")]);
+    basket["lines"][0]["charged"] = json!([{"amount": 1, "name": "4111 1111 1111 1111"}]);
+    assert_eq!(shop.sell(shop.ids.next(), &basket).await.problem(), "invalid_body");
     basket["lines"][0]["charged"] = json!([{"amount": 200, "name": "Too much"}]);
     assert_eq!(shop.sell(shop.ids.next(), &basket).await.problem(), "discount_out_of_range");
 }

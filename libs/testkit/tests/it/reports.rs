@@ -154,6 +154,7 @@ async fn what_is_no_time_is_refused() {
         "by=store&from=2026-03-02&until=2026-03-02",
         "by=store&from=yesterday&until=2026-03-02",
         "by=store&from=2026-03-01T10:30&until=2026-03-02",
+        "by=store&from=2000-01-01&until=9999-12-31",
         "by=shop&from=2026-03-01&until=2026-03-02",
         "by=store&per=year&from=2026-03-01&until=2026-03-02",
         "by=store&from=2026-03-01&until=2026-03-02&after=x",

@@ -342,7 +342,9 @@ async fn sales_of_many_at_once_count_once_each() {
     let shift = open(&shop, 0).await;
     // Made once: to make so many takes longer than an edge waits for answers.
     let router = shop.router();
-    let submit = async |key: Uuid, sale: &Value| shop.selling(key, sale).send_to(router.clone()).await;
+    let submit = async |key: Uuid, sale: &Value| {
+        shop.selling(key, sale).header("prefer", "wait=30").send_to(router.clone()).await
+    };
     let sells = (0..40).map(async |number: u8| {
         let mut sale = shop.basket(&[("tea", "1")]);
         sale["register"] = json!(SHOP.register(1 + number % 2));

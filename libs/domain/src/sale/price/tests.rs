@@ -50,6 +50,8 @@ fn what_the_till_charged_counts() {
     assert_eq!((same.total.get(), same.flags), (249, vec![]));
     let other = sold(&books(1), vec![charged(vec![off(50)])], 200).unwrap();
     assert_eq!((other.total.get(), other.flags), (200, vec![Flag::PriceDiffers]));
+    let plain = sold(&shop::books(RULES), vec![charged(vec![off(50)])], 200).unwrap();
+    assert_eq!(plain.flags, [Flag::PriceDiffers], "without any promotion too");
     for bad in [vec![off(251)], vec![off(0)], vec![off(-1)], vec![off(1); 9]] {
         assert_eq!(sold(&books(1), vec![charged(bad)], 250), Err(Rejection::DiscountOutOfRange { line: 0 }));
     }

@@ -120,6 +120,40 @@ fn what_happened_without_a_connection_is_a_fact() {
 }
 
 #[test]
+fn without_a_connection_nothing_goes_back_to_an_account() {
+    let account = crate::id::AccountId::new(uuid::Uuid::from_u128(7));
+    for payment in
+        [Payment::StoreCredit { amount: amount(-250), account }, Payment::GiftCard { amount: amount(-250), account }]
+    {
+        let offline = Submission { offline: true, ..returning(2, vec![back(0, "-1")], vec![payment]) };
+        assert_eq!(submitted(&mut pasts(), &offline), Err(Rejection::RefundNeedsConnection(0)));
+    }
+}
+
+#[test]
+fn no_tip_goes_with_money_that_goes_back() {
+    let tipped = Submission { tip: amount(250), ..returning(2, vec![back(0, "-1")], vec![]) };
+    assert_eq!(submitted(&mut pasts(), &tipped), Err(Rejection::TipNegative));
+}
+
+#[test]
+fn what_rounding_explains_is_given_once() {
+    // 2.00 were paid by card. One line and a step of one: two minor units more, over all payments.
+    let cards = |units: &[i64]| units.iter().map(|units| card(*units)).collect::<Vec<_>>();
+    let with = |units: &[i64]| {
+        let rest = 250 + units.iter().sum::<i64>();
+        let mut payments = cards(units);
+        payments.extend((rest > 0).then(|| cash(-rest)));
+        submitted(&mut pasts(), &returning(2, vec![back(0, "-1")], payments))
+    };
+    assert!(with(&[-200, -2]).is_ok());
+    assert_eq!(
+        with(&[-201, -1, -1]).map(|sale| sale.total),
+        Err(Rejection::RefundExceedsTender { payment: 2, left: Amount::ZERO })
+    );
+}
+
+#[test]
 fn practice_leaves_the_sale_alone() {
     let mut pasts = pasts();
     let before = pasts.clone();
@@ -157,7 +191,13 @@ fn what_cannot_be_undone_is_refused() {
         refused(None, |past| past.sale.shift = Some(crate::id::ShiftId::new(uuid::Uuid::nil()))),
         "not_voidable"
     );
-    assert_eq!(refused(None, |past| past.sale.kind = Kind::Training), "not_voidable");
+    for kind in [Kind::Training, Kind::Return, Kind::Exchange, Kind::Void] {
+        let mut past = Past::new(Sale { kind, ..shop::sale(1) });
+        assert_eq!(void(Some(&mut past), &voiding(), None, noon()).unwrap_err().code(), "not_voidable", "{kind:?}");
+    }
+    let day_after: crate::time::Timestamp = "2026-11-24T12:00:01Z".parse().unwrap();
+    let late = void(Some(&mut Past::new(shop::sale(1))), &voiding(), None, day_after).unwrap_err();
+    assert_eq!(late.code(), "not_voidable", "in no shift, and older than a day");
     assert_eq!(
         refused(None, |past| {
             past.reversal.returned.insert(0, Returned::default());

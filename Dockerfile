@@ -31,6 +31,7 @@ COPY libs/store/Cargo.toml libs/store/
 COPY libs/testkit/Cargo.toml libs/testkit/
 COPY libs/tidy/Cargo.toml libs/tidy/
 COPY libs/till/Cargo.toml libs/till/
+COPY libs/till-wasm/Cargo.toml libs/till-wasm/
 RUN set -eu; \
     for manifest in bench/Cargo.toml bins/*/Cargo.toml libs/*/Cargo.toml; do \
         mkdir "${manifest%/*}/src"; \

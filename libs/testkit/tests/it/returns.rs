@@ -171,6 +171,9 @@ async fn practice_counts_nowhere() {
     shop.drain().await;
     assert_eq!(shop.stock("espresso").await, "100");
     assert_eq!(shop.count("select count(*) from receipts.receipts").await, 0);
+    let mut conn = shop.pool.acquire().await.unwrap();
+    let loose = tillstream_store::verify::loose(&mut conn, shop.clock.now()).await.unwrap();
+    assert_eq!((loose.without_receipt, loose.without_movement), (0, 0), "nothing is missing of it");
 }
 
 #[tokio::test]

@@ -83,6 +83,8 @@ pub struct Shop {
     server: nats::Server,
     nats: Option<Child>,
     edge: Edge,
+    // Building it takes longer than most requests.
+    router: Router,
     folder: Arc<TempDir>,
     tracings: Vec<Tracing>,
     workers: Option<(Process, Vec<JoinHandle<()>>)>,
@@ -136,6 +138,7 @@ impl Shop {
             options,
             server,
             nats: Some(nats),
+            router: tillstream_edge::router(&edge),
             edge,
             folder,
             tracings: vec![process.tracing],
@@ -149,7 +152,7 @@ impl Shop {
 
     /// The edge's routes.
     pub fn router(&self) -> Router {
-        tillstream_edge::router(&self.edge)
+        self.router.clone()
     }
 
     /// Serves the edge over TCP from now on.
@@ -169,6 +172,7 @@ impl Shop {
         let process = process(&self.clock, &self.ids, Stop::default());
         let process = traced("edge", &process, &self.options);
         self.edge = open_edge(&process, &self.folder, &self.database, &self.server, &self.options).await;
+        self.router = tillstream_edge::router(&self.edge);
         self.tracings.push(process.tracing);
     }
 

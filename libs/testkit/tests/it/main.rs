@@ -34,4 +34,5 @@ mod tills;
 mod tls;
 mod topology;
 mod traces;
+mod trading_day;
 mod watch;

@@ -10,7 +10,7 @@ mod void;
 pub use books::{Books, Merchant, Product, Register, Store};
 pub(crate) use decide::line_amount;
 pub use decide::{AHEAD_MICROS, LATE_MICROS, submit};
-pub use price::Asked;
+pub use price::{Asked, check_discounts};
 pub use reversal::{Past, Pasts, Returned, Reversal};
 pub(crate) use submission::check_count;
 pub use submission::{MAX_LINES, MAX_PAYMENTS, MAX_QUANTITY, NewLine, Submission};

@@ -11,6 +11,7 @@ use tillstream_domain::{
     money::{Amount, Currency},
     pricing::{self, Basket, BasketLine, Coupon, Explanation, ManualDiscount, PriceBook, Quote},
     quantity::Quantity,
+    sale,
     time::Timestamp,
 };
 use tillstream_store::{catalog, price};
@@ -157,5 +158,7 @@ pub(crate) async fn quote(
         Some(book) => pricing::quote(&book, &basket)?,
         None => pricing::quote(&none()?, &basket)?,
     };
+    // A sale with more would be refused.
+    sale::check_discounts(quote.lines.iter().map(|line| line.discounts.len()))?;
     Ok(Json(Quoted { explanations: quote.explain(), quote }))
 }

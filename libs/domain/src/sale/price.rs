@@ -20,7 +20,16 @@ pub struct Asked {
 }
 
 /// The most discounts of a sale, so that it fits into a message.
-const MAX_DISCOUNTS: usize = 1_000;
+const MAX_DISCOUNTS_IN_ALL: usize = 1_000;
+
+/// Checks that there are no more than 1,000, so that they fit into a message.
+///
+/// # Errors
+/// [`Rejection::BasketTooLarge`].
+pub fn check_discounts(counts: impl IntoIterator<Item = usize>) -> Result<(), Rejection> {
+    let count: usize = counts.into_iter().sum();
+    if count > MAX_DISCOUNTS_IN_ALL { Err(Rejection::BasketTooLarge) } else { Ok(()) }
+}
 
 /// What [`discount`] does, to no more than so many discounts.
 pub(super) fn apply(
@@ -30,8 +39,7 @@ pub(super) fn apply(
     flags: &mut Vec<Flag>,
 ) -> Result<(), Rejection> {
     discount(books, submission, lines, flags)?;
-    let count: usize = lines.iter().map(|line| line.discounts.len()).sum();
-    if count > MAX_DISCOUNTS { Err(Rejection::BasketTooLarge) } else { Ok(()) }
+    check_discounts(lines.iter().map(|line| line.discounts.len()))
 }
 
 /// Takes off the lines that go out what promotions and the cashier take off them, or what the till says that it took off.

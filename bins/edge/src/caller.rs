@@ -123,13 +123,14 @@ impl Caller {
             (approved.merchant != self.merchant(), "it is another merchant's"),
             (Some(approved.till) != self.till(), "it was given at another till"),
             (Some(approved.store) != place, "it is for another store"),
-            (approved.permission != need.permission, "it is for something else"),
+            (need.each().all(|one| approved.permission != one.permission), "it is for something else"),
         ];
         if let Some((_, why)) = refused.into_iter().find(|(refused, _)| *refused) {
             return Err(Problem::ApprovalInvalid(why));
         }
         // An approval adds to the rights of somebody who has some; it is none by itself.
-        if self.0.rights.is_any() { Ok(()) } else { self.may(need) }
+        let approved = |one: &Need| self.0.rights.is_any() && one.permission == approved.permission;
+        need.each().filter(|one| !approved(one)).try_for_each(|one| self.may(one))
     }
 
     /// That the caller may do this, as far as the edge knows; the worker decides by what holds.

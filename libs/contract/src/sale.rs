@@ -173,7 +173,7 @@ impl Event {
 impl crate::Command for Command {
     fn need(&self) -> Need {
         match self {
-            Self::Submit(sale) => Need::new(sale.permission(), Place::Register(sale.store, sale.register)),
+            Self::Submit(sale) => sale.need(),
             Self::PutPromotion(_)
             | Self::EndPromotion(_)
             | Self::PutPriceList(_)
@@ -251,8 +251,9 @@ pub struct NewLine {
     /// it needs the permission `returns.unlinked`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Original>,
-    /// What the till charged for one unit, in minor units; the catalogue's price, if left out. A price that differs from
-    /// the catalogue's is taken and flagged for review.
+    /// What was charged for one unit, in minor units; the catalogue's price, if left out. A price that differs from the
+    /// catalogue's is taken and flagged for review. Without `charged` it is the cashier's own and needs the permission
+    /// `prices.override`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_price: Option<Amount>,
     /// What the cashier takes off it. Beyond a tenth it needs the permission `discounts.big`.
@@ -343,21 +344,23 @@ fn user(envelope: &Envelope) -> Option<UserId> {
 
 impl NewSale {
     /// What it takes to submit it: goods that come back without their sale take more than selling, and so do discounts that
-    /// are not a part of at most a tenth.
-    fn permission(&self) -> Permission {
+    /// are not a part of at most a tenth, and a cashier's own price. What a till has reckoned itself is no cashier's.
+    fn need(&self) -> Need {
         let unlinked = |line: &NewLine| line.quantity < Quantity::ZERO && line.original.is_none();
+        let own_price =
+            |line: &NewLine| line.quantity > Quantity::ZERO && line.unit_price.is_some() && line.charged.is_none();
         let big = |discount: &ManualDiscount| match discount.off {
             Off::Percent(percent) => percent.millionths() > CASHIERS_PART_MILLIONTHS,
             Off::Amount(_) => true,
         };
         let mut discounts = self.lines.iter().filter_map(|line| line.discount.as_ref()).chain(&self.discount);
-        if self.lines.iter().any(unlinked) {
-            Permission::ReturnUnlinked
-        } else if discounts.any(big) {
-            Permission::DiscountBig
-        } else {
-            Permission::Sell
-        }
+        let besides = [
+            (Permission::ReturnUnlinked, self.lines.iter().any(unlinked)),
+            (Permission::DiscountBig, discounts.any(big)),
+            (Permission::OverridePrice, self.lines.iter().any(own_price)),
+        ];
+        let besides = besides.into_iter().filter_map(|(permission, needed)| needed.then_some(permission));
+        Need::new(Permission::Sell, Place::Register(self.store, self.register)).and(besides.collect())
     }
 
     /// Checks what the body alone decides, for a sale submitted as `id` at `at`.

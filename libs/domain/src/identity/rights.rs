@@ -31,6 +31,8 @@ pub enum Place {
 pub struct Need {
     /// What.
     pub permission: Permission,
+    /// What besides.
+    also: Permissions,
     /// Where.
     pub place: Place,
 }
@@ -39,7 +41,19 @@ impl Need {
     /// `permission` at `place`.
     #[must_use]
     pub const fn new(permission: Permission, place: Place) -> Self {
-        Self { permission, place }
+        Self { permission, also: Permissions::of(&[]), place }
+    }
+
+    /// The same, and these at the same place.
+    #[must_use]
+    pub const fn and(self, also: Permissions) -> Self {
+        Self { also, ..self }
+    }
+
+    /// All of it, one permission each.
+    pub fn each(self) -> impl Iterator<Item = Self> {
+        let Self { permission, also, place } = self;
+        [permission].into_iter().chain(also.iter()).map(move |permission| Self::new(permission, place))
     }
 }
 
@@ -176,7 +190,10 @@ impl Rights {
     /// Whether that is allowed.
     #[must_use]
     pub fn may(&self, need: Need) -> bool {
-        let Need { permission, place } = need;
+        need.each().all(|one| self.may_one(one.permission, one.place))
+    }
+
+    fn may_one(&self, permission: Permission, place: Place) -> bool {
         if let Place::Own(user) = place {
             return permission == Permission::ManageOwn && self.user == Some(user);
         }
@@ -194,9 +211,9 @@ impl Rights {
     /// That it is allowed.
     ///
     /// # Errors
-    /// [`Rejection::Forbidden`] when it is not.
+    /// [`Rejection::Forbidden`], which names the first permission that is missing.
     pub fn check(&self, need: Need) -> Result<(), Rejection> {
-        if self.may(need) { Ok(()) } else { Err(Rejection::Forbidden(need)) }
+        need.each().find(|one| !self.may(*one)).map_or(Ok(()), |missing| Err(Rejection::Forbidden(missing)))
     }
 
     /// In which stores that is allowed.

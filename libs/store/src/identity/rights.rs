@@ -73,20 +73,23 @@ pub fn parties(envelope: &Envelope) -> impl Iterator<Item = Who> {
     [actor, envelope.till.map(Actor::Till), approver].into_iter().flatten().map(|actor| (envelope.merchant, actor))
 }
 
-/// Whether whoever sent `envelope` may do what needs `need`, or somebody who may has approved it.
+/// Whether whoever sent `envelope` may do what needs `need`, or may do all of it but one thing, which somebody who may has
+/// approved.
 ///
 /// # Errors
 /// [`Rejection::Forbidden`].
 pub fn judge(held: &BTreeMap<Who, Held>, envelope: &Envelope, need: Need) -> Result<(), Rejection> {
-    let approved = envelope.approval.is_some_and(|approval| {
-        let approver = held.get(&(envelope.merchant, Actor::User(approval.by)));
-        approval.permission == need.permission
-            && need.permission.is_approvable()
-            && approver.is_some_and(|held| held.at(envelope.at).may(need))
-    });
+    let approved = |need: Need| {
+        envelope.approval.is_some_and(|approval| {
+            let approver = held.get(&(envelope.merchant, Actor::User(approval.by)));
+            approval.permission == need.permission
+                && need.permission.is_approvable()
+                && approver.is_some_and(|held| held.at(envelope.at).may(need))
+        })
+    };
     let rights = rights_of(held, envelope);
     // An approval adds to the rights of somebody who has some; it is none by itself.
-    if approved && rights.is_any() { Ok(()) } else { rights.check(need) }
+    need.each().filter(|one| !(rights.is_any() && approved(*one))).try_for_each(|one| rights.check(one))
 }
 
 /// What each of `who` holds. Users have their roles, tills what every till has in its store, keys their scopes. The operator

@@ -164,7 +164,11 @@ impl Counter<'_> {
     async fn adjust(&self, command: Uuid, approval: Option<&str>) -> Answer {
         let line = json!({"product": SHOP.product("tea"), "delta": "-1"});
         let body = json!({"store": SHOP.store(), "reason": "damaged", "lines": [line]});
-        let call = self.shop.anonymous("POST", "/v1/stock/adjustments").bearer(&self.cashier).json(&body);
+        self.send("/v1/stock/adjustments", &body, command, approval).await
+    }
+
+    async fn send(&self, path: &str, body: &Value, command: Uuid, approval: Option<&str>) -> Answer {
+        let call = self.shop.anonymous("POST", path).bearer(&self.cashier).json(body);
         let call = call.header("idempotency-key", &command.to_string());
         let call = match approval {
             Some(approval) => call.header("approval", approval),
@@ -215,6 +219,43 @@ async fn a_managers_pin_approves_one_command() {
     assert_eq!(shop.stock("tea").await, "99");
     shop.clock.advance(120 * 1_000_000);
     forbidden(command, &approval).await;
+}
+
+/// A sale may need several things: each is the cashier's own, or the one that was approved.
+#[tokio::test]
+async fn an_approval_is_for_what_it_names_alone() {
+    let shop = Shop::open().await;
+    let till = shop.enrolled(1).await;
+    let kim = hire(&shop, Role::Cashier, "2580").await;
+    let ren = hire(&shop, Role::Manager, "1379").await;
+    let cashier = token_of(&shop.sign_in(&till, kim, "2580").await);
+    let counter = Counter { shop: &shop, till: &till, cashier };
+    let sell = async |sale: &Value, approved: Option<&str>| {
+        let command = shop.ids.next();
+        let approval = match approved {
+            Some(permission) => counter.approve(permission, command, ren, "1379").await.json()["approval"].clone(),
+            None => Value::Null,
+        };
+        counter.send("/v1/sales", sale, command, approval.as_str()).await
+    };
+    let mut sale = shop.basket(&[("tea", "1"), ("cake", "1")]);
+    sale["lines"][0]["unit_price"] = json!(150);
+    let own = sell(&sale, None).await;
+    refused(&own, StatusCode::FORBIDDEN, "forbidden");
+    assert!(own.text.contains("prices.override"), "{own:?}");
+    let sold = sell(&sale, Some("prices.override")).await;
+    assert_eq!((sold.status, &sold.json()["total"]), (StatusCode::CREATED, &json!(500)), "{sold:?}");
+    sale["discount"] = json!({"off": {"percent": "20"}, "reason": "Dented"});
+    for (approved, missing) in [("prices.override", "discounts.big"), ("discounts.big", "prices.override")] {
+        let both = sell(&sale, Some(approved)).await;
+        refused(&both, StatusCode::FORBIDDEN, "forbidden");
+        assert!(both.text.contains(missing), "{both:?}");
+    }
+    refused(&sell(&sale, Some("sales.void")).await, StatusCode::FORBIDDEN, "approval_invalid");
+    // A till that has reckoned itself says what was charged: a fact.
+    let mut charged = shop.basket(&[("tea", "1")]);
+    (charged["lines"][0]["unit_price"], charged["lines"][0]["charged"]) = (json!(150), json!([]));
+    assert_eq!(sell(&charged, None).await.json()["flags"], json!(["price_differs", "no_shift"]));
 }
 
 #[tokio::test]

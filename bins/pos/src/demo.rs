@@ -43,8 +43,11 @@ const MENU: [(&str, i64, &str); 12] = [
     ("Apple Cake, slice", 350, "reduced"),
     ("Sourdough Loaf", 520, "reduced"),
     ("House Blend, 250 g", 890, "reduced"),
-    ("Gift Voucher 25", 2_500, "zero"),
+    (VOUCHER, 2_500, "zero"),
 ];
+
+/// What gift cards are sold as.
+const VOUCHER: &str = "Gift Voucher 25";
 
 /// How large the café is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +145,7 @@ pub fn next_door() -> Shop {
 }
 
 fn product(owner: Owner, number: u32, name: String, cents: i64, category: &str) -> Product {
+    let stored_value = name == VOUCHER;
     Product {
         id: owner.product(number),
         sku: format!("P{number:04}"),
@@ -151,6 +155,7 @@ fn product(owner: Owner, number: u32, name: String, cents: i64, category: &str) 
         tax: tax(category),
         categories: Vec::new(),
         weighed: false,
+        stored_value,
         listed: Vec::new(),
     }
 }

@@ -184,6 +184,8 @@ pub struct Line {
     pub discounts: Vec<Discount>,
     /// What comes back, if it was sold here.
     pub original: Option<Original>,
+    /// Whether what it brought in may go onto gift cards.
+    pub stored_value: bool,
     /// The product's tax category.
     pub tax_category: String,
     /// The tax of that category.

@@ -55,6 +55,7 @@ pub(crate) fn books(rules: TaxRules) -> Books {
         tax: Tax::single(percent.parse().unwrap()),
         categories: Vec::new(),
         weighed: false,
+        stored_value: false,
         listed: Vec::new(),
     };
     Books::new(

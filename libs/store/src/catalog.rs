@@ -130,7 +130,7 @@ async fn products(conn: &mut PgConnection, wanted: &BTreeSet<(MerchantId, Produc
     let rows = sqlx::query_as!(
         ProductRow,
         "select p.merchant_id, p.product_id, p.sku, p.name, p.unit_price, p.tax_category, c.rate,
-           c.component_names, c.component_rates, p.categories, p.weighed
+           c.component_names, c.component_rates, p.categories, p.weighed, p.stored_value
          from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, product_id)
          join catalog.products p on p.merchant_id = wanted.merchant_id and p.product_id = wanted.product_id
          join catalog.tax_categories c on c.merchant_id = p.merchant_id and c.code = p.tax_category",
@@ -159,7 +159,7 @@ pub async fn page(
     let rows = sqlx::query_as!(
         ProductRow,
         "select p.merchant_id, p.product_id, p.sku, p.name, p.unit_price, p.tax_category, c.rate,
-           c.component_names, c.component_rates, p.categories, p.weighed
+           c.component_names, c.component_rates, p.categories, p.weighed, p.stored_value
          from catalog.products p
          join catalog.tax_categories c on c.merchant_id = p.merchant_id and c.code = p.tax_category
          where p.merchant_id = $1 and ($2::text is null or p.sku > $2)
@@ -239,6 +239,7 @@ struct ProductRow {
     component_rates: Vec<i32>,
     categories: Vec<Uuid>,
     weighed: bool,
+    stored_value: bool,
 }
 
 impl TryFrom<ProductRow> for Product {
@@ -255,6 +256,7 @@ impl TryFrom<ProductRow> for Product {
             tax: rules::read_tax(row.rate, row.component_names, &row.component_rates)?,
             categories: row.categories.into_iter().map(CategoryId::new).collect(),
             weighed: row.weighed,
+            stored_value: row.stored_value,
             listed: Vec::new(),
         })
     }

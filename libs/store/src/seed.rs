@@ -128,16 +128,19 @@ async fn plant_products(
     let names: Vec<String> = products.iter().map(|product| product.name.clone()).collect();
     let prices: Vec<i64> = products.iter().map(|product| product.unit_price.get()).collect();
     let categories: Vec<String> = products.iter().map(|product| product.tax_category.clone()).collect();
+    let stored_value: Vec<bool> = products.iter().map(|product| product.stored_value).collect();
     let planted = sqlx::query_scalar!(
-        "insert into catalog.products (merchant_id, product_id, sku, name, unit_price, tax_category)
-         select $1, i, s, n, p, c from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::text[]) as t (i, s, n, p, c)
+        "insert into catalog.products (merchant_id, product_id, sku, name, unit_price, tax_category, stored_value)
+         select $1, i, s, n, p, c, v
+         from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[]) as t (i, s, n, p, c, v)
          on conflict do nothing returning product_id",
         merchant.uuid(),
         &ids,
         &skus,
         &names,
         &prices,
-        &categories
+        &categories,
+        &stored_value
     )
     .fetch_all(conn)
     .await?;

@@ -99,6 +99,7 @@ impl Fixture {
                     tax: tax(rates.iter().find(|(code, _)| code == category).expect(valid).1),
                     categories: Vec::new(),
                     weighed: false,
+                    stored_value: *sku == "voucher",
                     listed: Vec::new(),
                 })
                 .collect(),

@@ -131,6 +131,9 @@ pub struct Line {
     /// What comes back, if it was sold by this merchant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Original>,
+    /// Whether what it brought in may go onto gift cards.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stored_value: bool,
     /// The tax category.
     pub tax_category: String,
     /// The category's rate, in percent.
@@ -236,6 +239,7 @@ impl From<domain::Line> for Line {
             amount: line.amount,
             discounts: line.discounts.into_iter().map(Discount::from).collect(),
             original: line.original,
+            stored_value: line.stored_value,
             tax_category: line.tax_category,
             tax_rate,
             tax_components,
@@ -254,6 +258,7 @@ impl From<Line> for domain::Line {
             amount: line.amount,
             discounts: line.discounts.into_iter().map(domain::Discount::from).collect(),
             original: line.original,
+            stored_value: line.stored_value,
             tax_category: line.tax_category,
             tax: Tax::recorded(line.tax_rate, line.tax_components),
         }

@@ -60,8 +60,16 @@ fn line() -> impl Strategy<Value = domain::Line> {
         .prop_map(|thousandths| Quantity::from_thousandths(thousandths).unwrap());
     let original = option::of((id(SaleId::new), any::<u16>()).prop_map(|(sale, line)| Original { line, sale }));
     let what = (id(ProductId::new), any::<[String; 3]>());
-    (what, quantity, amount(), amount(), vec(discount(), 0..3), original, tax()).prop_map(
-        |((product, [sku, name, tax_category]), quantity, unit_price, amount, discounts, original, tax)| domain::Line {
+    (what, quantity, amount(), amount(), vec(discount(), 0..3), (original, any::<bool>()), tax()).prop_map(
+        |(
+            (product, [sku, name, tax_category]),
+            quantity,
+            unit_price,
+            amount,
+            discounts,
+            (original, stored_value),
+            tax,
+        )| domain::Line {
             product,
             sku,
             name,
@@ -70,6 +78,7 @@ fn line() -> impl Strategy<Value = domain::Line> {
             amount,
             discounts,
             original,
+            stored_value,
             tax_category,
             tax,
         },

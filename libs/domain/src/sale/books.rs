@@ -71,6 +71,8 @@ pub struct Product {
     pub categories: Vec<CategoryId>,
     /// Whether it is weighed or measured.
     pub weighed: bool,
+    /// Whether it is sold for what goes onto gift cards.
+    pub stored_value: bool,
     /// What price lists ask for it.
     pub listed: Vec<ListedPrice>,
 }

@@ -189,6 +189,7 @@ fn line(books: &Books, at: usize, new: &NewLine) -> Result<Line, Rejection> {
         amount: line_amount(new.quantity, unit_price, books.merchant().rules.rounding)?,
         discounts: Vec::new(),
         original: None,
+        stored_value: product.stored_value,
         tax_category: product.tax_category,
         tax: product.tax,
     })

@@ -83,13 +83,14 @@ impl Past {
         i64::try_from(thousandths).ok().and_then(|gone| Quantity::from_thousandths(gone).ok()).unwrap_or(line.quantity)
     }
 
-    /// Notes that `amount` of what a line brought in goes onto a gift card. The line must be free of tax: what a card buys is
-    /// taxed when it is bought (Council Directive 2006/112/EC, article 30b (2)).
+    /// Notes that `amount` of what a line brought in goes onto a gift card. The line must have sold stored value, free of tax:
+    /// what a card buys is taxed when it is bought (Council Directive 2006/112/EC, article 30b (2)).
     ///
     /// # Errors
     /// [`AccountRejection::SaleDoesNotCover`] when the line brought in less, or what it brought in is on cards or has come back.
     pub fn fund(&mut self, at: u16, amount: Amount) -> Result<(), Rejection> {
-        let due = self.line(at).filter(|line| line.tax.rate() == Rate::ZERO).map_or(Ok(Amount::ZERO), Line::due)?;
+        let pays = |line: &&Line| line.stored_value && line.tax.rate() == Rate::ZERO;
+        let due = self.line(at).filter(pays).map_or(Ok(Amount::ZERO), Line::due)?;
         let returned = self.reversal.returned.get(&at).map_or(Amount::ZERO, |returned| returned.due);
         let funded = self.reversal.funded.get(&at).copied().unwrap_or_default();
         let left = due.checked_sub(returned).and_then(|left| left.checked_sub(funded)).ok_or(Overflow)?;

@@ -224,6 +224,11 @@ async fn a_card_that_a_sale_paid_for_takes_no_more_than_selling() {
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     let line = |line: u16| Some(json!({"sale": sale, "line": line}));
     assert_eq!(issuing(line(1), 350).await.problem(), "sale_does_not_cover", "what is taxed is no gift card");
+    sqlx::query("update catalog.products set tax_category = 'zero'").execute(&shop.pool).await.unwrap();
+    let bread = shop.ids.next();
+    assert_eq!(shop.sell(bread, &shop.basket(&[("cake", "1")])).await.json()["tax"], json!(0));
+    let for_bread = issuing(Some(json!({"sale": bread, "line": 0})), 350).await;
+    assert_eq!(for_bread.problem(), "sale_does_not_cover", "bread without tax is no gift card either");
     assert_eq!(issuing(line(0), 5_001).await.problem(), "sale_does_not_cover");
     let card = issuing(line(0), 2_500).await;
     assert_eq!(card.status, StatusCode::CREATED, "{card:?}");

@@ -152,9 +152,13 @@ impl State {
         sale.flags.sort_unstable();
         sale.flags.dedup();
         self.reversed.extend(sale.reverses().map(|original| (merchant, original)));
-        // Something of it may come back later in the same batch.
-        if self.wanted.contains(&(merchant, sale.id)) {
-            self.pasts.entry(merchant).or_default().insert(sale.id, Past::new(sale.clone()));
+        let pasts = self.pasts.entry(merchant).or_default();
+        if let Some(exchange) = pasts.get_mut(&sale.id) {
+            exchange.sale = sale.clone();
+            self.reversed.insert((merchant, sale.id));
+        } else if self.wanted.contains(&(merchant, sale.id)) {
+            // Something of it may come back later in the same batch.
+            pasts.insert(sale.id, Past::new(sale.clone()));
         }
         self.totals.add(&sale);
         let sale = Sale::from(sale);

@@ -28,6 +28,9 @@ struct State {
     /// By line, what was put on gift cards for it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     funded: BTreeMap<u16, Amount>,
+    /// By tender, what an exchange may give back of what it did not take in itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    inherited: BTreeMap<Kind, Amount>,
 }
 
 /// The sales of `wanted` that there are, with what has come back of them, locked in key order until the transaction ends.
@@ -76,14 +79,14 @@ pub async fn lock(
 }
 
 fn read(voided_by: Option<Uuid>, state: &str) -> Result<Reversal, Error> {
-    let State { returned, refunded, funded } =
+    let State { returned, refunded, funded, inherited } =
         serde_json::from_str(state).map_err(|error| Error::stored("reversal of a sale", &error))?;
     let returned = returned.into_iter().map(|(line, (thousandths, due))| {
         let quantity = Quantity::from_thousandths(thousandths).map_err(|error| Error::stored("reversal", &error))?;
         Ok((line, Returned { quantity, due }))
     });
     let returned = returned.collect::<Result<_, Error>>()?;
-    Ok(Reversal { voided_by: voided_by.map(SaleId::new), returned, refunded, funded })
+    Ok(Reversal { voided_by: voided_by.map(SaleId::new), returned, refunded, funded, inherited })
 }
 
 /// Saves what has come back of sales, in key order.
@@ -114,6 +117,7 @@ pub async fn save(conn: &mut PgConnection, reversals: &BTreeMap<(MerchantId, Sal
 
 fn written(reversal: &Reversal) -> String {
     let returned = reversal.returned.iter().map(|(line, of)| (*line, (of.quantity.thousandths(), of.due))).collect();
-    let state = State { returned, refunded: reversal.refunded.clone(), funded: reversal.funded.clone() };
+    let Reversal { refunded, funded, inherited, .. } = reversal.clone();
+    let state = State { returned, refunded, funded, inherited };
     serde_json::to_string(&state).expect("a reversal holds only integers and named tenders")
 }

@@ -1,6 +1,11 @@
 //! What becomes of a submitted sale.
 
-use super::{Books, Discount, Flag, Kind, Line, NewLine, Original, Pasts, Sale, Seller, Submission, price, reversal};
+use std::collections::BTreeMap;
+
+use super::{
+    Books, Discount, Flag, Kind, Line, NewLine, Original, Past, Pasts, Reversal, Sale, Seller, Submission, price,
+    reversal,
+};
 use crate::{
     Rejection,
     money::{Amount, Overflow, Rounding, divide},
@@ -49,13 +54,10 @@ pub fn submit(books: &Books, submission: &Submission, pasts: &mut Pasts, now: Ti
         return Err(Rejection::TipNegative);
     }
     let settled = tender::settle(&submission.payments, taxes.gross, submission.tip, merchant.rules)?;
-    refund(submission, &mut touched, merchant.rules)?;
-    if !submission.training {
-        pasts.extend(touched);
-    }
+    let inherited = refund(submission, &mut touched, merchant.rules, &lines)?;
     flags.sort_unstable();
     flags.dedup();
-    Ok(Sale {
+    let sale = Sale {
         id: submission.id,
         kind: kind(submission),
         voids: None,
@@ -80,7 +82,15 @@ pub fn submit(books: &Books, submission: &Submission, pasts: &mut Pasts, now: Ti
         change: settled.balance.change,
         flags,
         note: submission.note.clone(),
-    })
+    };
+    if sale.kind != Kind::Training {
+        pasts.extend(touched);
+        if !inherited.is_empty() {
+            let reversal = Reversal { inherited, ..Reversal::default() };
+            pasts.insert(sale.id, Past { sale: sale.clone(), reversal });
+        }
+    }
+    Ok(sale)
 }
 
 /// The kind of document that follows from which way the goods go.
@@ -142,16 +152,28 @@ fn returned(
 }
 
 /// Checks that no more goes back to a tender than was paid with it. Whoever may take goods back without their sale says
-/// how.
-fn refund(submission: &Submission, pasts: &mut Pasts, rules: TaxRules) -> Result<(), Rejection> {
+/// how. Returns what an exchange inherits.
+fn refund(
+    submission: &Submission,
+    pasts: &mut Pasts,
+    rules: TaxRules,
+    lines: &[Line],
+) -> Result<BTreeMap<tender::Kind, Amount>, Rejection> {
     let mut originals: Vec<_> = submission.lines.iter().filter_map(|line| Some(line.original?.sale)).collect();
     originals.sort_unstable();
     originals.dedup();
     // Each return is taxed and rounded by itself, which may make it a minor unit more for each line.
-    let lines = i64::try_from(submission.lines.len()).unwrap_or(i64::MAX);
+    let count = i64::try_from(submission.lines.len()).unwrap_or(i64::MAX);
     let unlinked = submission.lines.iter().any(|line| line.quantity < Quantity::ZERO && line.original.is_none());
-    let slack = if unlinked || submission.offline { i64::MAX } else { lines + i64::from(rules.cash_step.get()) };
-    reversal::refund(pasts, &originals, &submission.payments, slack)
+    let slack = if unlinked || submission.offline { i64::MAX } else { count + i64::from(rules.cash_step.get()) };
+    reversal::refund(pasts, &originals, &submission.payments, slack)?;
+    let back = lines.iter().filter(|line| line.original.is_some());
+    let dues = back.map(|line| Ok((&line.tax, line.due()?))).collect::<Result<Vec<_>, Overflow>>()?;
+    if dues.is_empty() || dues.len() == lines.len() {
+        return Ok(BTreeMap::new());
+    }
+    let worth = -tax::total(rules, dues)?.gross.get();
+    Ok(reversal::inherit(pasts, &originals, &submission.payments, worth)?)
 }
 
 /// `quantity` × `unit_price` in whole minor units.

@@ -1,6 +1,6 @@
 //! What comes back of a sale: how much is left of each line and tender, and what it is worth.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Kind, Line, Sale};
 use crate::{
@@ -36,6 +36,9 @@ pub struct Reversal {
     pub refunded: BTreeMap<tender::Kind, Amount>,
     /// By line, what was put on gift cards for it: above zero. It is as good as gone.
     pub funded: BTreeMap<u16, Amount>,
+    /// Of an exchange, by tender, what the goods that came back for it had been paid with: above zero. It may go back to
+    /// that tender when what went out for them comes back too.
+    pub inherited: BTreeMap<tender::Kind, Amount>,
 }
 
 /// What has come back of a line: above zero.
@@ -119,10 +122,12 @@ impl Past {
     /// What may still go back to a tender: what it paid, less what went back to it.
     fn refundable(&self, kind: tender::Kind) -> Amount {
         let of_kind = self.sale.payments.iter().filter(|payment| payment.kind() == kind);
-        let paid: i64 = of_kind.map(|payment| payment.amount().get()).sum();
+        // What an exchange gave back it had not taken in.
+        let paid: i64 = of_kind.map(|payment| payment.amount().get().max(0)).sum();
         let change = if kind == tender::Kind::Cash { self.sale.change.get() } else { 0 };
-        let refunded = self.reversal.refunded.get(&kind).map_or(0, |amount| amount.get());
-        Amount::try_new(paid - change - refunded).unwrap_or(Amount::ZERO).max(Amount::ZERO)
+        let noted = |by: &BTreeMap<_, Amount>| by.get(&kind).map_or(0, |amount| amount.get());
+        let (inherited, refunded) = (noted(&self.reversal.inherited), noted(&self.reversal.refunded));
+        Amount::try_new(paid + inherited - change - refunded).unwrap_or(Amount::ZERO).max(Amount::ZERO)
     }
 }
 
@@ -159,10 +164,38 @@ pub(super) fn refund(pasts: &mut Pasts, of: &[SaleId], payments: &[Payment], mut
     Ok(())
 }
 
+/// What an exchange inherits by tender, of what paid for the goods that it took back: `worth` minor units, less what went
+/// back. It is noted as gone where it was paid.
+pub(super) fn inherit(
+    pasts: &mut Pasts,
+    of: &[SaleId],
+    payments: &[Payment],
+    worth: i64,
+) -> Result<BTreeMap<tender::Kind, Amount>, Overflow> {
+    let out: i64 = payments.iter().map(|payment| payment.amount().get().min(0)).sum();
+    let mut rest = worth.saturating_add(out).max(0);
+    let mut inherited = BTreeMap::new();
+    for id in of {
+        let Some(past) = pasts.get_mut(id) else { continue };
+        let kinds = past.sale.payments.iter().map(Payment::kind).chain(past.reversal.inherited.keys().copied());
+        for kind in kinds.collect::<BTreeSet<_>>() {
+            let share = rest.min(past.refundable(kind).get());
+            add(past, kind, share)?;
+            note(&mut inherited, kind, share)?;
+            rest -= share;
+        }
+    }
+    Ok(inherited)
+}
+
 fn add(past: &mut Past, kind: tender::Kind, minor_units: i64) -> Result<(), Overflow> {
+    note(&mut past.reversal.refunded, kind, minor_units)
+}
+
+fn note(by: &mut BTreeMap<tender::Kind, Amount>, kind: tender::Kind, minor_units: i64) -> Result<(), Overflow> {
     if minor_units != 0 {
-        let refunded = past.reversal.refunded.entry(kind).or_default();
-        *refunded = Amount::try_new(minor_units).ok().and_then(|part| refunded.checked_add(part)).ok_or(Overflow)?;
+        let noted = by.entry(kind).or_default();
+        *noted = Amount::try_new(minor_units).ok().and_then(|part| noted.checked_add(part)).ok_or(Overflow)?;
     }
     Ok(())
 }

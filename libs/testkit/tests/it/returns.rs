@@ -55,6 +55,30 @@ async fn what_comes_back_goes_into_stock_and_gets_a_receipt() {
 }
 
 #[tokio::test]
+async fn what_was_paid_by_card_and_exchanged_goes_back_to_the_card() {
+    let shop = Shop::open().await;
+    let mut bought = shop.basket(&[("espresso", "1")]);
+    bought["payments"] = json!([{"method": "card", "amount": 220}]);
+    let sale = shop.ids.next();
+    assert_eq!(shop.sell(sale, &bought).await.status, StatusCode::CREATED);
+    let mut swapped = returning(&shop, sale, &[("espresso", "-1", 0)], 0);
+    swapped["lines"].as_array_mut().unwrap().push(json!({"product": SHOP.product("tea"), "quantity": "1"}));
+    swapped["payments"] = json!([{"method": "card", "amount": -21}]);
+    let exchange = shop.ids.next();
+    let answer = shop.sell(exchange, &swapped).await;
+    assert_eq!((answer.status, &answer.json()["kind"]), (StatusCode::CREATED, &json!("exchange")), "{answer:?}");
+    let back = async |method: &str| {
+        let mut back = returning(&shop, exchange, &[("tea", "-1", 1)], 0);
+        let amount = if method == "cash" { "tendered" } else { "amount" };
+        back["payments"] = json!([{"method": method, amount: -199}]);
+        shop.sell(shop.ids.next(), &back).await
+    };
+    assert_eq!(back("cash").await.problem(), "refund_exceeds_tender");
+    let answer = back("card").await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+}
+
+#[tokio::test]
 async fn two_tills_that_return_the_same_line_at_once_return_it_once() {
     let shop = Shop::open().await;
     let sale = sold(&shop).await;

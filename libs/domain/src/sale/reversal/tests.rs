@@ -59,6 +59,32 @@ fn an_exchange_goes_both_ways() {
     assert_eq!((even.kind, even.total), (Kind::Exchange, Amount::ZERO));
 }
 
+/// What paid for goods may go back to where it came from, however often they were exchanged, and once.
+#[test]
+fn what_was_exchanged_comes_back_to_the_tender_that_paid() {
+    let mut pasts = pasts();
+    let again = |number: u128, of: u128, at, payments| {
+        let original = Some(Original { line: at, sale: sale_id(of) });
+        returning(number, vec![NewLine { original, ..line(ESPRESSO, "-1") }, line(ESPRESSO, "1")], payments)
+    };
+    // Of 2.50 that come back 0.50 go back in cash: 2.00 stay.
+    let cheaper = NewLine { unit_price: Some(amount(200)), ..line(ESPRESSO, "1") };
+    submitted(&mut pasts, &returning(2, vec![back(0, "-1"), cheaper], vec![cash(-50)])).unwrap();
+    submitted(&mut pasts, &again(3, 2, 1, vec![cash(50)])).unwrap();
+    let last = |payments| {
+        let original = Some(Original { line: 1, sale: sale_id(3) });
+        returning(4, vec![NewLine { original, ..line(ESPRESSO, "-1") }], payments)
+    };
+    // Cash comes first, and has paid for all of it.
+    let by_card = submitted(&mut pasts.clone(), &last(vec![card(-250)])).unwrap_err();
+    assert_eq!(by_card.code(), "refund_exceeds_tender");
+    submitted(&mut pasts, &last(vec![cash(-250)])).unwrap();
+    // Of 10.00 in cash 2.50 are gone; the rest of the sale gets what is left, and no more.
+    let rest = |payments| returning(5, vec![back(0, "-1"), back(1, "-0.35")], payments);
+    assert!(submitted(&mut pasts.clone(), &rest(vec![cash(-755), card(-195)])).is_err());
+    submitted(&mut pasts, &rest(vec![cash(-750), card(-200)])).unwrap();
+}
+
 #[test]
 fn goods_without_their_sale_come_back_at_the_price_of_the_day() {
     let sale = submitted(&mut Pasts::new(), &returning(2, vec![line(ESPRESSO, "-2")], vec![card(-500)])).unwrap();
@@ -267,6 +293,43 @@ proptest! {
         for at in 0..prices.len() {
             let original = Some(Original { line: u16::try_from(at).unwrap(), sale: sold.id });
             sale(2, vec![NewLine { original, ..line(ESPRESSO, "-1") }], &mut pasts)?;
+        }
+    }
+
+    /// However often goods are exchanged before they come back, and whatever is tried, no tender gives back more than it
+    /// took in, but for what rounding explains: a minor unit for each line.
+    #[test]
+    fn exchanges_make_no_tender_pay_out(steps in prop::collection::vec((150_i64..400, 0..4), 1..10)) {
+        let mut pasts = pasts();
+        let (mut of, mut at, mut slack) = (sale_id(1), 0, 0);
+        let mut net = [(tender::Kind::Card, 200), (tender::Kind::Cash, 1000)];
+        for (number, (price, way)) in (2..).zip(steps) {
+            let original = Some(Original { line: at, sale: of });
+            let mut lines = vec![NewLine { original, ..line(ESPRESSO, "-1") }];
+            if way < 3 {
+                lines.push(NewLine { unit_price: Some(amount(price)), ..line(ESPRESSO, "1") });
+            }
+            slack += i64::try_from(lines.len()).unwrap() + 1;
+            let unpaid = returning(number, lines, vec![]);
+            let owed = match submit(&books(RULES), &unpaid, &mut pasts.clone(), noon()) {
+                Err(Rejection::PaymentShort { missing }) => missing.get(),
+                Err(Rejection::RefundShort { missing }) => -missing.get(),
+                other => { prop_assert!(other.is_ok(), "{other:?}"); 0 }
+            };
+            let payments = match way {
+                _ if owed == 0 => vec![],
+                0 | 3 => vec![card(owed)],
+                _ => vec![cash(owed)],
+            };
+            let Ok(sale) = submit(&books(RULES), &Submission { payments, ..unpaid }, &mut pasts, noon()) else { continue };
+            for (kind, sum) in &mut net {
+                *sum += sale.payments.iter().filter(|of| of.kind() == *kind).map(|of| of.amount().get()).sum::<i64>();
+                prop_assert!(*sum >= -slack, "{} has paid out: {}", kind.as_str(), sum);
+            }
+            if way == 3 {
+                break;
+            }
+            (of, at) = (sale.id, 1);
         }
     }
 }

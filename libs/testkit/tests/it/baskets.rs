@@ -139,19 +139,23 @@ async fn what_has_expired_is_neither_listed_nor_taken_and_then_forgotten() {
     assert_eq!(shop.count("select count(*) from sales.baskets").await, 1);
 }
 
+/// Parks the basket that there is once more, $1 times.
+const COPY: &str = "insert into sales.baskets
+    select merchant_id, gen_random_uuid(), store_id, name, status, parked_register, parked_by, parked_at, expires_at,
+      ended_register, ended_by, ended_at, forget_at, lines, draft
+    from (select * from sales.baskets limit 1) as one, generate_series(1, $1)";
+
+/// Parks as many as it takes until there are `count`.
+async fn fill(shop: &Shop, count: usize) {
+    let more = i32::try_from(count).unwrap() - 1;
+    sqlx::query(COPY).bind(more).execute(&shop.pool).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_store_holds_so_many_and_no_more() {
     let shop = Shop::open().await;
     let basket = parked(&shop).await;
-    sqlx::query(
-        "insert into sales.baskets select merchant_id, gen_random_uuid(), store_id, name, status, parked_register, parked_by,
-           parked_at, expires_at, ended_register, ended_by, ended_at, forget_at, lines, draft
-         from sales.baskets, generate_series(3, $1)",
-    )
-    .bind(i32::try_from(MAX_PARKED).unwrap())
-    .execute(&shop.pool)
-    .await
-    .unwrap();
+    fill(&shop, MAX_PARKED - 1).await;
     // There is room for one, and two workers are asked by six tills.
     let second = shop.process();
     let helper = tokio::spawn(shop.station(Sales::default(), &second).await.run());
@@ -163,6 +167,40 @@ async fn a_store_holds_so_many_and_no_more() {
     assert_eq!(refused.problem(), "too_many_baskets", "{refused:?}");
     assert_eq!(at(&shop, 1, &basket, "drop").await.status, StatusCode::OK);
     parked(&shop).await;
+}
+
+/// Goes on with what another worker, played by the test, has in hand as soon as the shop's own worker waits for it.
+async fn goes_on(shop: &Shop, other: sqlx::Transaction<'_, sqlx::Postgres>) {
+    let waiting = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
+                   where not l.granted and a.datname = current_database()";
+    shop.until("the worker waits", async || shop.count(waiting).await > 0).await;
+    other.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_waits_for_another_that_has_the_basket_in_hand() {
+    let shop = Shop::open().await;
+    let basket = parked(&shop).await;
+    let mut other = shop.pool.begin().await.unwrap();
+    let taken = "update sales.baskets set status = 'taken', ended_register = parked_register, ended_at = parked_at";
+    sqlx::query(taken).execute(&mut *other).await.unwrap();
+    let (answer, ()) = tokio::join!(at(&shop, 2, &basket, "take"), goes_on(&shop, other));
+    assert_eq!((answer.status, &*answer.problem()), (StatusCode::CONFLICT, "basket_taken"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_worker_waits_for_another_that_parks_in_the_store() {
+    let shop = Shop::open().await;
+    parked(&shop).await;
+    fill(&shop, MAX_PARKED - 1).await;
+    let mut other = shop.pool.begin().await.unwrap();
+    let stores = [(SHOP.merchant(), SHOP.store())].into();
+    let wanted = tillstream_store::basket::Wanted { stores, ..Default::default() };
+    tillstream_store::basket::lock(&mut other, &wanted).await.unwrap();
+    sqlx::query(COPY).bind(1).execute(&mut *other).await.unwrap();
+    let body = table_4();
+    let (answer, ()) = tokio::join!(posted(&shop, "/v1/baskets", &body), goes_on(&shop, other));
+    assert_eq!(answer.problem(), "too_many_baskets", "{answer:?}");
 }
 
 #[tokio::test]

@@ -283,6 +283,9 @@ pub enum Rejection {
     /// An account stands in the way.
     #[error(transparent)]
     Account(#[from] AccountRejection),
+    /// No time zone has this name.
+    #[error("there is no time zone {0}; name one of the IANA database, such as Europe/Zurich")]
+    UnknownTimeZone(String),
     /// A parked basket stands in the way.
     #[error(transparent)]
     Basket(#[from] BasketRejection),
@@ -374,6 +377,7 @@ impl Rejection {
             Self::RefundExceedsTotal { .. } => "refund_exceeds_total",
             Self::RefundShort { .. } => "refund_short",
             Self::Account(rejection) => rejection.code(),
+            Self::UnknownTimeZone(_) => "unknown_time_zone",
             Self::Basket(rejection) => rejection.code(),
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
@@ -443,6 +447,7 @@ impl Rejection {
                 format!("/payments/{payment}")
             }
             Self::Account(rejection) => return rejection.pointer(),
+            Self::UnknownTimeZone(_) => "/time_zone".to_owned(),
             Self::Basket(rejection) => return rejection.pointer(),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
             Self::EmailTaken => "/email".to_owned(),

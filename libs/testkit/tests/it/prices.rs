@@ -107,7 +107,10 @@ async fn coupons_hours_and_stores_are_looked_at() {
     assert_eq!(total(|_| ()).await, json!(220));
     assert_eq!(total(|basket| basket["coupons"] = json!(["spring"])).await, json!(120));
     assert_eq!(total(|basket| basket["at"] = json!("2026-03-01T17:30:00Z")).await, json!(110));
-    sqlx::query("update catalog.stores set time_zone = 'America/New_York'").execute(&shop.pool).await.unwrap();
+    let call = shop.call("PATCH", &format!("/v1/stores/{}", SHOP.store())).header("if-match", "\"1\"");
+    let call = call.header("idempotency-key", &shop.ids.next().to_string());
+    let changed = call.json(&json!({"name": "High Street", "time_zone": "America/New_York"})).send().await;
+    assert_eq!(changed.status, StatusCode::OK, "{changed:?}");
     assert_eq!(total(|basket| basket["at"] = json!("2026-03-01T17:30:00Z")).await, json!(220));
     assert_eq!(total(|basket| basket["at"] = json!("2026-03-01T22:30:00Z")).await, json!(110));
     let missed = quote(&shop, &[("tea", "1")], |basket| basket["coupons"] = json!(["WINTER"])).await.json();

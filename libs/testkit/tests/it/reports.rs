@@ -93,12 +93,35 @@ async fn what_was_sold_shows_by_everything() {
 #[tokio::test]
 async fn an_hour_is_that_of_the_stores_clock() {
     let shop = Shop::open().await;
-    sqlx::query("update catalog.stores set time_zone = 'Asia/Kolkata'").execute(&shop.pool).await.unwrap();
+    let path = format!("/v1/stores/{}", SHOP.store());
+    let change = async |version: u32, time_zone: &str| {
+        let call = shop.call("PATCH", &path).header("idempotency-key", &shop.ids.next().to_string());
+        let call = call.header("if-match", &format!("\"{version}\""));
+        call.json(&json!({"name": "High Street", "time_zone": time_zone})).send().await
+    };
+    for unknown in ["Asia/Nowhere", "asia/kolkata", "localtime", "posix/Asia/Kolkata", "+05:30", "IST-5:30"] {
+        let answer = change(1, unknown).await;
+        assert_eq!(answer.problem(), "unknown_time_zone", "{answer:?}");
+        assert_eq!(answer.json()["errors"][0]["pointer"], json!("/time_zone"), "{answer:?}");
+    }
+    sell(&shop, 1, "2026-03-01T18:28:00Z", &[("cake", "1")], |_| ()).await;
+    assert_eq!(change(1, "Asia/Kolkata").await.status, StatusCode::OK);
+    let stores = shop.get("/v1/stores").await.json();
+    assert_eq!(stores["items"][0]["time_zone"], json!("Asia/Kolkata"), "{stores}");
     sell(&shop, 1, "2026-03-01T18:29:00Z", &[("tea", "1")], |_| ()).await;
     sell(&shop, 1, "2026-03-01T18:30:00Z", &[("tea", "1")], |_| ()).await;
     assert_eq!(
         report(&shop, "by=store&per=hour&from=2026-03-01&until=2026-03-03").await,
-        [line("2026-03-01T23:00", &"", 199, 0), line("2026-03-02T00:00", &"", 199, 0)]
+        [
+            // What was counted before the change stays where it was.
+            line("2026-03-01T18:00", &"", 350, 0),
+            line("2026-03-01T23:00", &"", 199, 0),
+            line("2026-03-02T00:00", &"", 199, 0)
+        ]
+    );
+    assert_eq!(
+        report(&shop, "by=store&per=day&from=2026-03-01&until=2026-03-03").await,
+        [line("2026-03-01T00:00", &"", 549, 0), line("2026-03-02T00:00", &"", 199, 0)]
     );
 }
 

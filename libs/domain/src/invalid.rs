@@ -20,7 +20,7 @@ pub enum Invalid {
     #[error("a tax rate is a percentage of at most four places from 0 to 1000")]
     Rate,
     /// Nothing that totals are kept by.
-    #[error("totals are kept by store, register, cashier, salesperson, product, tender, tax and promotion")]
+    #[error("totals are kept by store, register, cashier, salesperson, product, category, tender, tax and promotion")]
     Dimension,
     /// Not a part of a whole.
     #[error("a part is a percentage of at most four places from 0 to 100")]

@@ -67,7 +67,8 @@ async fn a_quote_explains_each_number_and_a_sale_costs_the_same() {
     let receipt = shop.call("GET", &path).header("accept", "text/plain").send().await.text;
     assert!(receipt.contains("Three for two") && receipt.contains("-2.20"), "{receipt}");
     let report = shop.get("/v1/reports/sales?by=promotion&from=2026-03-01&until=2026-03-02").await.json();
-    assert_eq!(report["items"][0]["total"]["discount"], json!(220), "{report}");
+    let total = &report["items"][0];
+    assert_eq!((&total["total"]["discount"], &total["name"]), (&json!(220), &json!("Three for two")), "{report}");
 }
 
 #[tokio::test]

@@ -9,9 +9,8 @@ use crate::{
     identity::{Need, Permission},
     money::{Amount, Currency, Overflow},
     quantity::Quantity,
-    shift::{Gap, under_way},
+    shift::{CashRejection, Gap, under_way},
     stock::Reason,
-    tender,
 };
 
 /// A refusal: the message is for people, [`Rejection::code`] for machines, [`Rejection::pointer`] says which field.
@@ -320,23 +319,9 @@ pub enum Rejection {
         /// Tickets that are missing.
         missing: Vec<Gap>,
     },
-    /// A count names a tender twice.
-    #[error("{0} is counted twice")]
-    TenderRepeated(tender::Kind),
-    /// Cash of less than nothing, or a denomination that is worth nothing.
-    #[error("cash is not negative, and a note or coin is worth something")]
-    CashNegative,
-    /// More denominations than a count may have.
-    #[error("there are {count} denominations, at most {max} are allowed")]
-    TooManyDenominations {
-        /// Denominations found.
-        count: usize,
-        /// Denominations allowed.
-        max: usize,
-    },
-    /// An amount that does not go with what a drawer is opened for.
-    #[error("the amount is above zero where cash moves, and zero without a sale")]
-    DrawerAmount,
+    /// What was counted or entered in a drawer stands in the way.
+    #[error(transparent)]
+    Cash(#[from] CashRejection),
 }
 
 impl Rejection {
@@ -409,10 +394,7 @@ impl Rejection {
             Self::ShiftClosed(_) => "shift_closed",
             Self::ShiftCounted(_) => "shift_counted",
             Self::SalesUnderWay { .. } => "sales_under_way",
-            Self::TenderRepeated(_) => "tender_repeated",
-            Self::CashNegative => "cash_negative",
-            Self::TooManyDenominations { .. } => "too_many_denominations",
-            Self::DrawerAmount => "drawer_amount",
+            Self::Cash(rejection) => rejection.code(),
         }
     }
 
@@ -457,8 +439,7 @@ impl Rejection {
             Self::ExpiryPast => "/expires_at".to_owned(),
             Self::CodeInvalid | Self::EnrolmentCode | Self::RegisterCodeTaken => "/code".to_owned(),
             Self::StoreNameTaken => "/name".to_owned(),
-            Self::TenderRepeated(_) => "/tenders".to_owned(),
-            Self::DrawerAmount => "/amount".to_owned(),
+            Self::Cash(rejection) => return rejection.pointer(),
             Self::AmountOverflow
             | Self::BasketTooLarge
             | Self::ShiftOpen(_)
@@ -468,8 +449,6 @@ impl Rejection {
             | Self::ShiftClosed(_)
             | Self::ShiftCounted(_)
             | Self::SalesUnderWay { .. }
-            | Self::CashNegative
-            | Self::TooManyDenominations { .. }
             | Self::Forbidden(_)
             | Self::UnknownUser(_)
             | Self::UnknownSale(_)

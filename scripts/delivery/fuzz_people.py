@@ -46,6 +46,13 @@ class People:
         self.kept.add(issued["id"])
         return issued["id"]
 
+    def basket(self, store, register):
+        """A parked basket."""
+        product = self.send("GET", "/v1/products", token=self.system.up["token"])["items"][0]["id"]
+        currency = self.send("GET", "/v1/merchant", token=self.system.up["token"])["currency"]
+        draft = {"currency": currency, "lines": [{"product": product, "quantity": "1"}]}
+        return self.make("/v1/baskets", {"store": store, "register": register, "name": "Table 4", "draft": draft})["id"]
+
     def put(self, path, body):
         return self.send("PUT", path, body, self.system.up["token"])
 
@@ -108,6 +115,9 @@ class People:
             "POST /v1/shifts/{id}/end": request(ending, where_ending),
             "POST /v1/shifts/{id}/count": request(counting, {**where_counting, "tenders": []}),
             "POST /v1/shifts/{id}/close": request(closing, where_closing),
+            "POST /v1/baskets/{id}/take": request(self.basket(store, using["register"]), using),
+            "POST /v1/baskets/{id}/drop": request(self.basket(store, using["register"]), using),
+            "GET /v1/baskets/{id}": request(self.basket(store, using["register"])),
             "POST /v1/sessions": request(body={"email": ADDRESS.format("signing"), "password": PASSWORD}),
             "POST /v1/sessions/refresh": request(body={"refresh_token": refreshed["refresh_token"]}),
             "GET /v1/users/{id}": request(self.user("shown")),

@@ -20,6 +20,8 @@ use crate::limits::By;
 const FORBIDDEN: &str = "forbidden";
 /// The code of refusals because the thing was changed meanwhile.
 const VERSION_CONFLICT: &str = "version_conflict";
+/// The code of refusals because another till has the basket.
+const BASKET_TAKEN: &str = "basket_taken";
 
 /// Something went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +156,7 @@ impl Problem {
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::IfMatchMissing => StatusCode::PRECONDITION_REQUIRED,
             Self::Rejected(refusal) if refusal.code == VERSION_CONFLICT => StatusCode::PRECONDITION_FAILED,
+            Self::Rejected(refusal) if refusal.code == BASKET_TAKEN => StatusCode::CONFLICT,
             Self::TooLarge(_) | Self::NotAccepted(PublishError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Rejected(refusal) if refusal.code == FORBIDDEN => StatusCode::FORBIDDEN,
             Self::InvalidBody(..) | Self::Rejected(_) | Self::KeyReused | Self::NoTill => {

@@ -33,7 +33,7 @@ use crate::{
     middleware::observe,
     problem::Problem,
     routes::{
-        accounts, audit, commands, events, keys, merchant, passwords, pins, prices, privacy, products, quotes,
+        accounts, audit, baskets, commands, events, keys, merchant, passwords, pins, prices, privacy, products, quotes,
         receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
     },
 };
@@ -143,6 +143,10 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(accounts::entries))
         .routes(routes!(accounts::reload))
         .routes(routes!(accounts::transfer))
+        .routes(routes!(baskets::park, baskets::list))
+        .routes(routes!(baskets::show))
+        .routes(routes!(baskets::take))
+        .routes(routes!(baskets::discard))
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))

@@ -29,10 +29,12 @@ pub(crate) fn want(wanted: &mut Wanted, envelope: &Envelope, command: &Command) 
         Command::AddStore(new) => {
             wanted.stores.insert((merchant, StoreId::new(envelope.id)));
             wanted.store_names.insert((merchant, new.name.to_string()));
+            wanted.time_zones.extend(new.time_zone.as_ref().map(ToString::to_string));
         }
         Command::ChangeStore(change) => {
             wanted.stores.insert((merchant, change.store));
             wanted.store_names.insert((merchant, change.name.to_string()));
+            wanted.time_zones.extend(change.time_zone.as_ref().map(ToString::to_string));
         }
         Command::AddRegister(new) => {
             wanted.tills.insert((merchant, RegisterId::new(envelope.id)));
@@ -88,7 +90,8 @@ pub(crate) fn decide(
             return put_store(directory, new.store(envelope.id));
         }
         Command::ChangeStore(change) => {
-            let store = directory.store(change.store)?.rename(change.version, &change.name)?;
+            let known = directory.store(change.store)?;
+            let store = known.change(change.version, &change.name, change.time_zone.as_ref())?;
             return put_store(directory, store);
         }
         Command::AddRegister(new) => {

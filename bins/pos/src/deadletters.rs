@@ -228,6 +228,9 @@ kinds! {
         IssueStoreCredit = "sale.issue_store_credit.v1",
         ReloadAccount = "sale.reload_account.v1",
         TransferBalance = "sale.transfer_balance.v1",
+        ParkBasket = "sale.park_basket.v1",
+        TakeBasket = "sale.take_basket.v1",
+        DropBasket = "sale.drop_basket.v1",
     }
     sale::Event {
         Recorded = "sale.recorded.v1",
@@ -241,6 +244,9 @@ kinds! {
         AccountIssued = "sale.account_issued.v1",
         AccountReloaded = "sale.account_reloaded.v1",
         BalanceTransferred = "sale.balance_transferred.v1",
+        BasketParked = "sale.basket_parked.v1",
+        BasketTaken = "sale.basket_taken.v1",
+        BasketDropped = "sale.basket_dropped.v1",
     }
     stock::Command { Adjust = "stock.adjust.v1" }
     stock::Event { Moved = "stock.moved.v1" }

@@ -61,9 +61,10 @@ impl Settings for Config {
 pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
     let trimming = trim::every(process.clone(), bus.clone(), config.trim);
+    let sweeping = basket::sweep(process.clone(), pool.clone());
     let counting = count_dead_letters(process.clone(), bus.clone());
     let station = Station::new(Sales::default(), process, bus, pool, config.worker);
-    tokio::join!(station.run(), trimming, counting);
+    tokio::join!(station.run(), trimming, sweeping, counting);
     Ok(())
 }
 
@@ -81,6 +82,7 @@ async fn count_dead_letters(process: Process, bus: Bus) {
 }
 
 mod account;
+mod basket;
 mod price;
 mod sale;
 mod shift;
@@ -100,6 +102,7 @@ pub struct State {
     shifts: shift::State,
     prices: price::State,
     accounts: account::State,
+    baskets: basket::State,
 }
 
 impl Worker for Sales {
@@ -118,6 +121,7 @@ impl Worker for Sales {
         let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
         let (mut shifts, mut prices) = (shift::Wanted::default(), price::Wanted::default());
         let mut accounts = account::Wanted::default();
+        let mut baskets = basket::Wanted::default();
         let mut moments = Vec::new();
         for item in batch {
             let merchant = item.envelope.merchant;
@@ -164,6 +168,10 @@ impl Worker for Sales {
                     accounts.put_on(&mut books, merchant, new.store, new.from);
                     accounts.put_on(&mut books, merchant, new.store, new.to);
                 }
+                Command::ParkBasket(new) => baskets.park(&mut books, merchant, new),
+                Command::TakeBasket(target) | Command::DropBasket(target) => {
+                    baskets.end(&mut books, merchant, target);
+                }
             }
         }
         let wanted = books;
@@ -176,7 +184,8 @@ impl Worker for Sales {
         sales.look_up_tickets(conn).await?;
         sales.at = price::walls(conn, moments).await?;
         let prices = prices.load(conn).await?;
-        Ok(State { books, sales, shifts, prices, accounts })
+        let baskets = baskets.load(conn).await?;
+        Ok(State { books, sales, shifts, prices, accounts, baskets })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
@@ -203,6 +212,9 @@ impl Worker for Sales {
             Command::IssueStoreCredit(new) => state.accounts.issue_store_credit(books, envelope, new, now),
             Command::ReloadAccount(new) => state.accounts.reload(books, &mut state.sales, envelope, new, now),
             Command::TransferBalance(new) => state.accounts.transfer(books, envelope, new, now),
+            Command::ParkBasket(new) => state.baskets.park(books, envelope, new, now),
+            Command::TakeBasket(target) => state.baskets.take(books, envelope, target, now),
+            Command::DropBasket(target) => state.baskets.drop(books, envelope, target, now),
         };
         match event {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
@@ -214,6 +226,7 @@ impl Worker for Sales {
         state.sales.save(conn).await?;
         state.prices.save(conn).await?;
         state.accounts.save(conn).await?;
+        state.baskets.save(conn).await?;
         state.shifts.save(conn, now).await
     }
 }

@@ -26,6 +26,7 @@ pub use payment::Payment;
 use crate::{
     Envelope,
     account::{AccountChanged, NewGiftCard, NewStoreCredit, Reload, Transfer, Transferred},
+    basket::{BasketChanged, BasketTarget, NewBasket},
     envelope::messages,
     identity::Changed,
     price::{NewPrices, PriceListToPut, PromotionToPut, ToEnd},
@@ -67,6 +68,12 @@ messages! {
         ReloadAccount(Reload) = "sale.reload_account.v1",
         /// Move what is on an account to another.
         TransferBalance(Transfer) = "sale.transfer_balance.v1",
+        /// Put a basket aside.
+        ParkBasket(NewBasket) = "sale.park_basket.v1",
+        /// Go on with a parked basket.
+        TakeBasket(BasketTarget) = "sale.take_basket.v1",
+        /// Throw a parked basket away.
+        DropBasket(BasketTarget) = "sale.drop_basket.v1",
     }
 }
 
@@ -95,6 +102,12 @@ messages! {
         AccountReloaded(AccountChanged) = "sale.account_reloaded.v1",
         /// Something went from one account to another.
         BalanceTransferred(Transferred) = "sale.balance_transferred.v1",
+        /// A basket is parked.
+        BasketParked(BasketChanged) = "sale.basket_parked.v1",
+        /// A till goes on with a basket.
+        BasketTaken(BasketChanged) = "sale.basket_taken.v1",
+        /// A basket was thrown away.
+        BasketDropped(BasketChanged) = "sale.basket_dropped.v1",
     }
 }
 
@@ -131,6 +144,7 @@ impl Event {
             | Self::ShiftClosed(changed) => changed.shift.spot.store,
             Self::AccountIssued(changed) | Self::AccountReloaded(changed) => changed.store,
             Self::BalanceTransferred(transferred) => transferred.store,
+            Self::BasketParked(changed) | Self::BasketTaken(changed) | Self::BasketDropped(changed) => changed.store,
         })
     }
 
@@ -148,6 +162,9 @@ impl Event {
             }
             Self::AccountIssued(body) | Self::AccountReloaded(body) => serde_json::to_value(body),
             Self::BalanceTransferred(body) => serde_json::to_value(body),
+            Self::BasketParked(body) | Self::BasketTaken(body) | Self::BasketDropped(body) => {
+                serde_json::to_value(body)
+            }
         }
     }
 
@@ -166,6 +183,9 @@ impl Event {
             | Self::ShiftClosed(changed) => serde_json::to_value(&changed.shift),
             Self::AccountIssued(changed) | Self::AccountReloaded(changed) => serde_json::to_value(&changed.account),
             Self::BalanceTransferred(transferred) => serde_json::to_value(transferred),
+            Self::BasketParked(changed) | Self::BasketTaken(changed) | Self::BasketDropped(changed) => {
+                serde_json::to_value(changed)
+            }
         }
     }
 }
@@ -189,6 +209,8 @@ impl crate::Command for Command {
             Self::IssueStoreCredit(credit) => credit.need(),
             Self::ReloadAccount(reload) => reload.need(),
             Self::TransferBalance(transfer) => transfer.need(),
+            Self::ParkBasket(basket) => basket.need(),
+            Self::TakeBasket(target) | Self::DropBasket(target) => target.need(),
         }
     }
 }
@@ -335,7 +357,7 @@ impl NewVoid {
 const CASHIERS_PART_MILLIONTHS: u32 = 100_000;
 
 /// The person who sent it, if it was one.
-fn user(envelope: &Envelope) -> Option<UserId> {
+pub(crate) fn user(envelope: &Envelope) -> Option<UserId> {
     match envelope.actor.parse() {
         Ok(Actor::User(user)) => Some(user),
         _ => None,

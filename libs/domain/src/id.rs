@@ -87,6 +87,8 @@ ids! {
     /// Identifies an account that holds value, a gift card or store credit: the id of the command that opened it, or one that
     /// the till chose when it gave back store credit.
     AccountId
+    /// Identifies a parked basket: the id of the command that parked it.
+    BasketId
 }
 
 impl From<CommandId> for AccountId {

@@ -21,7 +21,7 @@ pub use directory::{Directory, Kept};
 pub use key::{ApiKey, KeyName, MAX_KEY_STORES};
 pub use permission::{Permission, Permissions};
 pub use pin::Pin;
-pub use place::{Merchant, PlaceName, Register, RegisterCode, Store};
+pub use place::{Merchant, PlaceName, Register, RegisterCode, Store, TimeZone, UTC};
 pub use rights::{Need, Place, Reach, Rights};
 pub use role::{Grant, MAX_GRANTS, Role};
 pub use till::{ENROLMENT_MICROS, EnrolmentCode, Till};

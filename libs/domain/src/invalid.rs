@@ -20,7 +20,7 @@ pub enum Invalid {
     #[error("a tax rate is a percentage of at most four places from 0 to 1000")]
     Rate,
     /// Nothing that totals are kept by.
-    #[error("totals are kept by store, register, cashier, salesperson, product, tender, tax and promotion")]
+    #[error("totals are kept by store, register, cashier, salesperson, product, category, tender, tax and promotion")]
     Dimension,
     /// Not a part of a whole.
     #[error("a part is a percentage of at most four places from 0 to 100")]
@@ -77,6 +77,9 @@ pub enum Invalid {
     /// Not a reason for an entry of an account.
     #[error("not a reason for an entry of an account")]
     EntryReason,
+    /// Nothing that becomes of a parked basket.
+    #[error("a basket is parked, taken or dropped")]
+    BasketStatus,
     /// Not the number of a gift card.
     #[error("the number of a gift card is 8 to 32 letters and digits, and looks like no payment card's")]
     GiftCardNumber,
@@ -145,6 +148,7 @@ impl Invalid {
             Self::Last4 => "invalid_last4",
             Self::AccountKind => "invalid_account_kind",
             Self::EntryReason => "invalid_entry_reason",
+            Self::BasketStatus => "invalid_basket_status",
             Self::GiftCardNumber => "invalid_gift_card_number",
             Self::Reason => "invalid_reason",
             Self::Hex { .. } => "invalid_hex",

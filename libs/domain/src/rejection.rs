@@ -4,13 +4,13 @@ use uuid::Uuid;
 
 use crate::{
     account::AccountRejection,
+    basket::BasketRejection,
     id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, ShiftId, StoreId, UserId},
     identity::{Need, Permission},
     money::{Amount, Currency, Overflow},
     quantity::Quantity,
-    shift::Gap,
+    shift::{CashRejection, Gap, under_way},
     stock::Reason,
-    tender,
 };
 
 /// A refusal: the message is for people, [`Rejection::code`] for machines, [`Rejection::pointer`] says which field.
@@ -282,6 +282,12 @@ pub enum Rejection {
     /// An account stands in the way.
     #[error(transparent)]
     Account(#[from] AccountRejection),
+    /// No time zone has this name.
+    #[error("there is no time zone {0}; name one of the IANA database, such as Europe/Zurich")]
+    UnknownTimeZone(String),
+    /// A parked basket stands in the way.
+    #[error(transparent)]
+    Basket(#[from] BasketRejection),
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
@@ -313,23 +319,9 @@ pub enum Rejection {
         /// Tickets that are missing.
         missing: Vec<Gap>,
     },
-    /// A count names a tender twice.
-    #[error("{0} is counted twice")]
-    TenderRepeated(tender::Kind),
-    /// Cash of less than nothing, or a denomination that is worth nothing.
-    #[error("cash is not negative, and a note or coin is worth something")]
-    CashNegative,
-    /// More denominations than a count may have.
-    #[error("there are {count} denominations, at most {max} are allowed")]
-    TooManyDenominations {
-        /// Denominations found.
-        count: usize,
-        /// Denominations allowed.
-        max: usize,
-    },
-    /// An amount that does not go with what a drawer is opened for.
-    #[error("the amount is above zero where cash moves, and zero without a sale")]
-    DrawerAmount,
+    /// What was counted or entered in a drawer stands in the way.
+    #[error(transparent)]
+    Cash(#[from] CashRejection),
 }
 
 impl Rejection {
@@ -370,6 +362,8 @@ impl Rejection {
             Self::RefundExceedsTotal { .. } => "refund_exceeds_total",
             Self::RefundShort { .. } => "refund_short",
             Self::Account(rejection) => rejection.code(),
+            Self::UnknownTimeZone(_) => "unknown_time_zone",
+            Self::Basket(rejection) => rejection.code(),
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
             Self::UnknownKey(_) => "unknown_key",
@@ -400,10 +394,7 @@ impl Rejection {
             Self::ShiftClosed(_) => "shift_closed",
             Self::ShiftCounted(_) => "shift_counted",
             Self::SalesUnderWay { .. } => "sales_under_way",
-            Self::TenderRepeated(_) => "tender_repeated",
-            Self::CashNegative => "cash_negative",
-            Self::TooManyDenominations { .. } => "too_many_denominations",
-            Self::DrawerAmount => "drawer_amount",
+            Self::Cash(rejection) => rejection.code(),
         }
     }
 
@@ -438,6 +429,8 @@ impl Rejection {
                 format!("/payments/{payment}")
             }
             Self::Account(rejection) => return rejection.pointer(),
+            Self::UnknownTimeZone(_) => "/time_zone".to_owned(),
+            Self::Basket(rejection) => return rejection.pointer(),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
             Self::TooManyGrants { .. } | Self::BeyondOwnRights | Self::UnknownGrantStore(_) => "/grants".to_owned(),
@@ -446,8 +439,7 @@ impl Rejection {
             Self::ExpiryPast => "/expires_at".to_owned(),
             Self::CodeInvalid | Self::EnrolmentCode | Self::RegisterCodeTaken => "/code".to_owned(),
             Self::StoreNameTaken => "/name".to_owned(),
-            Self::TenderRepeated(_) => "/tenders".to_owned(),
-            Self::DrawerAmount => "/amount".to_owned(),
+            Self::Cash(rejection) => return rejection.pointer(),
             Self::AmountOverflow
             | Self::BasketTooLarge
             | Self::ShiftOpen(_)
@@ -457,8 +449,6 @@ impl Rejection {
             | Self::ShiftClosed(_)
             | Self::ShiftCounted(_)
             | Self::SalesUnderWay { .. }
-            | Self::CashNegative
-            | Self::TooManyDenominations { .. }
             | Self::Forbidden(_)
             | Self::UnknownUser(_)
             | Self::UnknownSale(_)
@@ -479,17 +469,6 @@ impl Rejection {
             | Self::MerchantExists(_) => return None,
         })
     }
-}
-
-fn under_way(here: u64, made: Option<u64>, missing: &[Gap]) -> String {
-    // Enough to see what is wrong; a till knows what it has not sent.
-    const SHOWN: usize = 10;
-    let made = made.map_or(String::new(), |made| format!(" of {made}"));
-    let tickets: Vec<_> = missing.iter().take(SHOWN).map(Gap::to_string).collect();
-    let more = if missing.len() > SHOWN { " and more" } else { "" };
-    let tickets =
-        if missing.is_empty() { String::new() } else { format!("; tickets {}{more} are missing", tickets.join(", ")) };
-    format!("{here}{made} sales of the shift are here{tickets}; send them and close again, or force it")
 }
 
 impl From<Overflow> for Rejection {

@@ -24,6 +24,9 @@ pub enum Dimension {
     Salesperson,
     /// The product, by its id.
     Product,
+    /// The product's own category when it was sold, by its id; products without one under `none`. What lies below a category
+    /// is not counted in it.
+    Category,
     /// The tender, by its kind.
     Tender,
     /// The tax rate, in percent.
@@ -34,12 +37,13 @@ pub enum Dimension {
 
 impl Dimension {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Store,
         Self::Register,
         Self::Cashier,
         Self::Salesperson,
         Self::Product,
+        Self::Category,
         Self::Tender,
         Self::Tax,
         Self::Promotion,
@@ -54,6 +58,7 @@ impl Dimension {
             Self::Cashier => "cashier",
             Self::Salesperson => "salesperson",
             Self::Product => "product",
+            Self::Category => "category",
             Self::Tender => "tender",
             Self::Tax => "tax",
             Self::Promotion => "promotion",
@@ -141,6 +146,8 @@ pub fn entries(sale: &Sale) -> Vec<(Dimension, String, Figures)> {
         let quantity = line.quantity.thousandths().into();
         let figures = Figures { sales, returns, quantity, amount, discount: off, ..Figures::default() };
         entries.push((Dimension::Product, line.product.to_string(), figures));
+        let category = line.category.map_or_else(|| "none".to_owned(), |category| category.to_string());
+        entries.push((Dimension::Category, category, figures));
         for off in &line.discounts {
             let by = off.promotion.map_or_else(|| "manual".to_owned(), |promotion| promotion.to_string());
             let discount = off.amount.get().into();
@@ -212,6 +219,8 @@ mod tests {
         assert_eq!(of(Dimension::Tax), [("7", 700, 46), ("19", 500, 80)]);
         assert_eq!(of(Dimension::Tender), [("card", 200, 0), ("cash", 1000, 0)]);
         assert_eq!(of(Dimension::Product).iter().map(|(_, amount, _)| *amount).collect::<Vec<_>>(), [500, 700]);
+        let categories = of(Dimension::Category);
+        assert_eq!(categories, [("none", 500, 0), (&*shop::GROCERIES.to_string(), 700, 0)]);
         assert!(of(Dimension::Promotion).is_empty());
     }
 
@@ -227,13 +236,15 @@ mod tests {
         fn dimensions_add_up((books, submission) in shop::any_sale()) {
             let sale = submit(&books, &submission, &mut Pasts::new(), noon()).unwrap();
             let sold = entries(&sale);
-            let [whole, tenders, taxes, products] =
-                [Dimension::Store, Dimension::Tender, Dimension::Tax, Dimension::Product].map(|of| sum(&sold, of));
+            let [whole, tenders, taxes, products, categories] =
+                [Dimension::Store, Dimension::Tender, Dimension::Tax, Dimension::Product, Dimension::Category]
+                    .map(|of| sum(&sold, of));
             prop_assert_eq!(whole.amount, i128::from(sale.total.get()));
             prop_assert_eq!(tenders.amount, whole.amount + whole.tip + i128::from(sale.cash_rounding.get()));
             prop_assert_eq!((taxes.amount, taxes.net, taxes.tax), (whole.amount, whole.net, whole.tax));
             let base = if sale.rules.mode == crate::tax::TaxMode::Included { whole.amount } else { whole.net };
             prop_assert_eq!((products.amount, products.discount), (base, whole.discount));
+            prop_assert_eq!(categories, products);
             let voiding = Voiding {
                 id: shop::sale_id(9), sale: sale.id, store: sale.seller.store, register: sale.seller.register,
                 ticket: None, cashier: None, at: noon(), note: None,

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Invalid,
-    id::{CustomerId, MerchantId, ProductId, PromotionId, RegisterId, SaleId, ShiftId, StoreId, UserId},
+    id::{CategoryId, CustomerId, MerchantId, ProductId, PromotionId, RegisterId, SaleId, ShiftId, StoreId, UserId},
     money::{Amount, Currency, Overflow},
     quantity::Quantity,
     tax::{Tax, TaxGroup, TaxRules},
@@ -174,6 +174,8 @@ pub struct Line {
     pub sku: String,
     /// The product's name.
     pub name: String,
+    /// Its category in the catalogue, if it had one.
+    pub category: Option<CategoryId>,
     /// How much: above zero, or below if it came back.
     pub quantity: Quantity,
     /// What one unit cost: net or gross by the sale's rules.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::{
-    id::{MerchantId, ProductId, RegisterId, SaleId, StoreId},
+    id::{CategoryId, MerchantId, ProductId, RegisterId, SaleId, StoreId},
     money::{Amount, Currency, Rounding},
     quantity::Quantity,
     sale::{Books, Merchant, NewLine, Pasts, Product, Register, Sale, Store, Submission, submit},
@@ -21,6 +21,10 @@ pub(crate) const REGISTER: RegisterId = RegisterId::new(Uuid::from_u128(4));
 pub(crate) const OTHER_REGISTER: RegisterId = RegisterId::new(Uuid::from_u128(5));
 pub(crate) const ESPRESSO: ProductId = ProductId::new(Uuid::from_u128(6));
 pub(crate) const BEANS: ProductId = ProductId::new(Uuid::from_u128(7));
+/// Of beans, and not of espresso.
+pub(crate) const GROCERIES: CategoryId = CategoryId::new(Uuid::from_u128(8));
+/// Above it.
+const GOODS: CategoryId = CategoryId::new(Uuid::from_u128(9));
 pub(crate) const RULES: TaxRules =
     TaxRules { cash_step: CashStep::ONE, mode: TaxMode::Included, per: TaxRounding::Group, rounding: Rounding::HalfUp };
 
@@ -53,7 +57,7 @@ pub(crate) fn books(rules: TaxRules) -> Books {
         unit_price: amount(price),
         tax_category: format!("vat-{percent}"),
         tax: Tax::single(percent.parse().unwrap()),
-        categories: Vec::new(),
+        categories: if id == BEANS { vec![GROCERIES, GOODS] } else { Vec::new() },
         weighed: false,
         stored_value: false,
         listed: Vec::new(),

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod basket;
 pub mod catalog;
 pub mod connect;
 mod error;

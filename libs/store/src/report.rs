@@ -6,6 +6,7 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 use sqlx::PgConnection;
 use tillstream_domain::{
     id::{MerchantId, StoreId},
+    identity::Reach,
     report::{Dimension, Figures, entries},
     sale::Sale,
     time::Timestamp,
@@ -168,6 +169,8 @@ pub struct Which {
     pub stores: Option<BTreeSet<StoreId>>,
     /// After this period and key.
     pub after: Option<(LocalHour, String)>,
+    /// Whose names may be shown: of users with a grant in these stores.
+    pub named: Reach,
 }
 
 /// A total of a report.
@@ -196,6 +199,7 @@ pub async fn totals(
     limit: i64,
 ) -> Result<Vec<Total>, Error> {
     let stores: Option<Vec<Uuid>> = which.stores.as_ref().map(|stores| stores.iter().map(|id| id.uuid()).collect());
+    let named: Option<Vec<Uuid>> = which.named.stores().map(|stores| stores.iter().map(|id| id.uuid()).collect());
     let (after, after_key) = which.after.clone().unzip();
     let rows = sqlx::query!(
         r#"with hours as (
@@ -217,10 +221,15 @@ pub async fn totals(
            )
            select s.period as "period!", s.key as "key!", s.now as "now!: Vec<Option<String>>",
              s.before as "before!: Vec<Option<String>>",
-             case $2 when 'register' then r.code when 'product' then p.name end as name
+             case $2 when 'register' then r.code when 'product' then p.name
+               when 'promotion' then o.document::json ->> 'name' else u.name end as name
            from summed s
            left join catalog.registers r on $2 = 'register' and r.merchant_id = $1 and r.register_id::text = s.key
            left join catalog.products p on $2 = 'product' and p.merchant_id = $1 and p.product_id::text = s.key
+           left join catalog.promotions o on $2 = 'promotion' and o.merchant_id = $1 and o.promotion_id::text = s.key
+           left join identity.users u on $2 in ('cashier', 'salesperson') and u.merchant_id = $1 and u.user_id::text = s.key
+             and ($10::uuid[] is null or exists (select from identity.grants g where g.merchant_id = u.merchant_id
+               and g.user_id = u.user_id and g.ended_at is null and g.store_id = any($10)))
            where $7::timestamp is null or (s.period, s.key) > ($7, $8::text)
            order by s.period, s.key limit $9"#,
         merchant.uuid(),
@@ -231,7 +240,8 @@ pub async fn totals(
         which.per.map(Period::as_str),
         after.map(|hour| hour.0),
         after_key,
-        limit
+        limit,
+        named.as_deref()
     )
     .fetch_all(conn)
     .await?;

@@ -11,7 +11,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     id::StoreId,
-    identity::{Need, Permission, Place},
+    identity::{Need, Permission, Place, Reach},
     report::{Dimension, Figures},
 };
 use tillstream_store::{
@@ -80,7 +80,8 @@ pub(crate) struct ReportTotal {
     period: String,
     /// Which register, cashier, product, tender …; empty for stores together.
     key: String,
-    /// What people call that, as far as it is known.
+    /// What people call that now, as far as it is known: the register's code, the product's, the promotion's, and for who may
+    /// read users the person's name. A category has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// What it comes to.
@@ -132,7 +133,8 @@ impl From<Total> for ReportTotal {
     }
 }
 
-/// What was sold, by store, register, cashier, salesperson, product, tender, tax or promotion, each beside the time before.
+/// What was sold, by store, register, cashier, salesperson, product, category, tender, tax or promotion, each beside the time
+/// before.
 ///
 /// Totals are kept as sales are recorded, so a report costs the same however many sales it adds up. A sale counts in the hour
 /// in which it happened, by the clock of its store.
@@ -229,7 +231,9 @@ async fn totals(
     if from.days_until(until) > MAX_DAYS {
         return Err(Problem::BadParameter(format!("a report spans {MAX_DAYS} days at the most")));
     }
-    let which = Which { by, per: per.map(Period::stored), from, until, stores, after };
+    // Who may not read users sees their ids alone.
+    let named = caller.reach(Permission::ReadUsers).unwrap_or(Reach::Stores(BTreeSet::new()));
+    let which = Which { by, per: per.map(Period::stored), from, until, stores, after, named };
     let merchant = caller.merchant();
     let totals = edge
         .read(merchant, async |conn| {

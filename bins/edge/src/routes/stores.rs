@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tillstream_contract::identity::{Changed, Command, NewStore, StoreChange};
 use tillstream_domain::{
     id::StoreId,
-    identity::{self, Need, Permission, Place, PlaceName},
+    identity::{self, Need, Permission, Place, PlaceName, TimeZone},
 };
 use tillstream_store::identity::people;
 use utoipa::ToSchema;
@@ -28,6 +28,9 @@ pub(crate) struct Branch {
     id: StoreId,
     /// Its name, as receipts show it.
     name: String,
+    /// The time zone of its clock, by its name in the IANA database.
+    #[schema(example = "Europe/Zurich")]
+    time_zone: String,
     /// Counts its changes from 1; what `If-Match` asks for, in quotes.
     version: u32,
 }
@@ -38,6 +41,11 @@ pub(crate) struct StoreToSet {
     /// Its name, as receipts show it from now on, which no other store of the merchant has.
     #[schema(value_type = String, min_length = 1, max_length = 120)]
     name: PlaceName,
+    /// The time zone of its clock, by its name in the IANA database: reports and promotions by the hour go by it. What it has,
+    /// if left out; a new store has UTC.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 64, example = "Europe/Zurich")]
+    time_zone: Option<TimeZone>,
 }
 
 /// The merchant's stores.
@@ -56,7 +64,7 @@ pub(crate) async fn list(State(edge): State<Edge>, caller: Caller) -> Result<Jso
     caller.may(Need::new(Permission::ReadCatalogue, Place::Anywhere))?;
     let merchant = caller.merchant();
     let rows = edge.read(merchant, async |conn| people::stores(conn, merchant).await).await?;
-    let branch = |identity::Store { id, name, version }| Branch { id, name, version };
+    let branch = |identity::Store { id, name, time_zone, version }| Branch { id, name, time_zone, version };
     Ok(Json(Page { items: rows.into_iter().map(branch).collect(), next: None }))
 }
 
@@ -78,10 +86,12 @@ pub(crate) async fn list(State(edge): State<Edge>, caller: Caller) -> Result<Jso
     ),
 )]
 pub(crate) async fn add(request: Request, Strict(new): Strict<StoreToSet>) -> Result<Response, Problem> {
-    request.add(Command::AddStore(NewStore { name: new.name }), "/v1/stores").await
+    let StoreToSet { name, time_zone } = new;
+    request.add(Command::AddStore(NewStore { name, time_zone }), "/v1/stores").await
 }
 
-/// Gives a store another name. Receipts that were issued keep the old one.
+/// Gives a store another name, and another time zone if one is named. Receipts that were issued keep the old name, and what
+/// was sold stays in the hours in which it was counted.
 #[utoipa::path(
     patch,
     operation_id = "change_store",
@@ -106,5 +116,6 @@ pub(crate) async fn change(
     Seen(version): Seen,
     Strict(change): Strict<StoreToSet>,
 ) -> Result<Response, Problem> {
-    request.change(Command::ChangeStore(StoreChange { store: id, version, name: change.name })).await
+    let StoreToSet { name, time_zone } = change;
+    request.change(Command::ChangeStore(StoreChange { store: id, version, name, time_zone })).await
 }

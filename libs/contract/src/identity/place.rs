@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     id::{MerchantId, RegisterId, StoreId},
-    identity::{Merchant, PlaceName, Register, RegisterCode, Store},
+    identity::{Merchant, PlaceName, Register, RegisterCode, Store, TimeZone, UTC},
     money::Currency,
     tax::TaxRules,
 };
@@ -46,13 +46,18 @@ pub struct NewStore {
     /// The name, as receipts show it, which no other store of the merchant has.
     #[schema(value_type = String, max_length = 120)]
     pub name: PlaceName,
+    /// The time zone of its clock, by its name in the IANA database; UTC, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 64)]
+    pub time_zone: Option<TimeZone>,
 }
 
 impl NewStore {
     /// The store.
     #[must_use]
     pub fn store(&self, id: Uuid) -> Store {
-        Store { id: StoreId::new(id), name: self.name.to_string(), version: 1 }
+        let time_zone = self.time_zone.as_ref().map_or_else(|| UTC.to_owned(), TimeZone::to_string);
+        Store { id: StoreId::new(id), name: self.name.to_string(), time_zone, version: 1 }
     }
 }
 
@@ -66,6 +71,10 @@ pub struct StoreChange {
     /// The name, as receipts show it from now on.
     #[schema(value_type = String, max_length = 120)]
     pub name: PlaceName,
+    /// The time zone of its clock from now on, by its name in the IANA database; the one that it has, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 64)]
+    pub time_zone: Option<TimeZone>,
 }
 
 /// A register to add. Its id is the command's.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
-    id::{CustomerId, MerchantId, ProductId, PromotionId, RegisterId, SaleId, ShiftId, StoreId, UserId},
+    id::{CategoryId, CustomerId, MerchantId, ProductId, PromotionId, RegisterId, SaleId, ShiftId, StoreId, UserId},
     money::{Amount, Currency},
     quantity::Quantity,
     sale::{self as domain, Flag, Kind, Original, Seller, Ticket},
@@ -119,6 +119,9 @@ pub struct Line {
     pub sku: String,
     /// Its name.
     pub name: String,
+    /// Its category in the catalogue, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<CategoryId>,
     /// How much of it.
     pub quantity: Quantity,
     /// Price of one unit, in minor units.
@@ -234,6 +237,7 @@ impl From<domain::Line> for Line {
             product: line.product,
             sku: line.sku,
             name: line.name,
+            category: line.category,
             quantity: line.quantity,
             unit_price: line.unit_price,
             amount: line.amount,
@@ -253,6 +257,7 @@ impl From<Line> for domain::Line {
             product: line.product,
             sku: line.sku,
             name: line.name,
+            category: line.category,
             quantity: line.quantity,
             unit_price: line.unit_price,
             amount: line.amount,

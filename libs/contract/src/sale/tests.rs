@@ -1,7 +1,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Strategy};
 use serde_bytes::ByteBuf;
 use tillstream_domain::{
-    id::{AccountId, CustomerId, MerchantId, PromotionId, ShiftId},
+    id::{AccountId, CategoryId, CustomerId, MerchantId, PromotionId, ShiftId},
     money::Rounding,
     sale::{Flag, Kind, Original, Seller},
     tax::{CashStep, Component, Rate, Tax, TaxGroup, TaxMode, TaxRounding, TaxRules},
@@ -59,10 +59,10 @@ fn line() -> impl Strategy<Value = domain::Line> {
     let quantity = (-Quantity::MAX.thousandths()..=Quantity::MAX.thousandths())
         .prop_map(|thousandths| Quantity::from_thousandths(thousandths).unwrap());
     let original = option::of((id(SaleId::new), any::<u16>()).prop_map(|(sale, line)| Original { line, sale }));
-    let what = (id(ProductId::new), any::<[String; 3]>());
+    let what = (id(ProductId::new), option::of(id(CategoryId::new)), any::<[String; 3]>());
     (what, quantity, amount(), amount(), vec(discount(), 0..3), (original, any::<bool>()), tax()).prop_map(
         |(
-            (product, [sku, name, tax_category]),
+            (product, category, [sku, name, tax_category]),
             quantity,
             unit_price,
             amount,
@@ -73,6 +73,7 @@ fn line() -> impl Strategy<Value = domain::Line> {
             product,
             sku,
             name,
+            category,
             quantity,
             unit_price,
             amount,

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use tillstream_contract::{
-    Answers, Batch, Envelope, Message, Outcome, account, dead::DeadLetter, identity, price, receipt, sale,
+    Answers, Batch, Envelope, Message, Outcome, account, basket, dead::DeadLetter, identity, price, receipt, sale,
     schema::Published, shift, stock,
 };
 
@@ -55,6 +55,12 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<sale::Event, account::AccountChanged>("sale.account_issued.v1"),
         body::<sale::Event, account::AccountChanged>("sale.account_reloaded.v1"),
         body::<sale::Event, account::Transferred>("sale.balance_transferred.v1"),
+        body::<sale::Command, basket::NewBasket>("sale.park_basket.v1"),
+        body::<sale::Command, basket::BasketTarget>("sale.take_basket.v1"),
+        body::<sale::Command, basket::BasketTarget>("sale.drop_basket.v1"),
+        body::<sale::Event, basket::BasketChanged>("sale.basket_parked.v1"),
+        body::<sale::Event, basket::BasketChanged>("sale.basket_taken.v1"),
+        body::<sale::Event, basket::BasketChanged>("sale.basket_dropped.v1"),
         body::<stock::Command, stock::NewAdjustment>("stock.adjust.v1"),
         body::<stock::Event, stock::Moved>("stock.moved.v1"),
         body::<receipt::Event, receipt::Issued>("receipt.issued.v1"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ApiKey, Email, Grant, Merchant, Register, Store, Till, User};
+use super::{ApiKey, Email, Grant, Merchant, Register, Store, Till, UTC, User};
 use crate::{
     Rejection,
     id::{KeyId, MerchantId, RegisterId, StoreId, UserId},
@@ -65,6 +65,8 @@ pub struct Directory {
     pub tills: Kept<RegisterId, Till>,
     /// The stores that a batch names, by id or by name.
     pub stores: Kept<StoreId, Store>,
+    /// Of the time zones that a batch names, those that there are.
+    pub time_zones: BTreeSet<String>,
     /// The registers that a batch names, by id or by code.
     pub registers: Kept<RegisterId, Register>,
 }
@@ -141,8 +143,13 @@ impl Directory {
     /// Adds or changes a store.
     ///
     /// # Errors
-    /// [`Rejection::StoreNameTaken`].
+    /// [`Rejection::StoreNameTaken`], and [`Rejection::UnknownTimeZone`] when it has another time zone than before and there
+    /// is no such one.
     pub fn put_store(&mut self, store: Store) -> Result<(), Rejection> {
+        let had = self.stores.get(store.id).map_or(UTC, |had| &had.time_zone);
+        if store.time_zone != had && !self.time_zones.contains(&store.time_zone) {
+            return Err(Rejection::UnknownTimeZone(store.time_zone));
+        }
         if self.stores.iter().any(|(id, other)| id != store.id && other.name == store.name) {
             return Err(Rejection::StoreNameTaken);
         }
@@ -190,6 +197,10 @@ mod tests {
         }
     }
 
+    fn store(id: StoreId, name: &str) -> Store {
+        Store { id, name: name.to_owned(), time_zone: UTC.to_owned(), version: 1 }
+    }
+
     const OWNER: Grant = Grant { role: Role::Owner, store: None };
 
     #[test]
@@ -197,7 +208,7 @@ mod tests {
         let kim = user(1, None, vec![OWNER]);
         let mut directory = Directory { users: Kept::found([(kim.id, kim.clone())]), ..Directory::default() };
         let of_one_store = Grant { role: Role::Owner, store: Some(STORE) };
-        directory.stores = Kept::found([(STORE, Store { id: STORE, name: "High Street".to_owned(), version: 1 })]);
+        directory.stores = Kept::found([(STORE, store(STORE, "High Street"))]);
         let ended = User { ended_at: Some(Timestamp::from_micros(1_772_000_000_000_000).unwrap()), ..kim.clone() };
         for lost in [ended.clone(), User { grants: vec![of_one_store], ..kim.clone() }] {
             assert_eq!(directory.put_user(lost), Err(Rejection::LastOwner));
@@ -215,9 +226,15 @@ mod tests {
         assert_eq!(directory.put_user(user(2, Some("KIM@example.com"), vec![])), Err(Rejection::EmailTaken));
         let elsewhere = Grant { role: Role::Cashier, store: Some(OTHER_STORE) };
         assert_eq!(directory.put_user(user(2, None, vec![elsewhere])), Err(Rejection::UnknownGrantStore(OTHER_STORE)));
-        let store = |id, name: &str| Store { id, name: name.to_owned(), version: 1 };
         directory.put_store(store(STORE, "High Street")).unwrap();
         assert_eq!(directory.put_store(store(OTHER_STORE, "High Street")), Err(Rejection::StoreNameTaken));
+        let zoned = |zone: &str| Store { time_zone: zone.to_owned(), ..store(STORE, "High Street") };
+        directory.time_zones.insert("Europe/Zurich".to_owned());
+        let unknown = Rejection::UnknownTimeZone("Europe/Nowhere".to_owned());
+        assert_eq!(directory.put_store(zoned("Europe/Nowhere")), Err(unknown));
+        directory.put_store(zoned("Europe/Zurich")).unwrap();
+        directory.time_zones.clear();
+        assert_eq!(directory.put_store(zoned("Europe/Zurich")), Ok(()), "what it had is not asked about");
         let register = |number, at, code: &str| Register {
             id: RegisterId::new(Uuid::from_u128(number)),
             store: at,

@@ -10,6 +10,8 @@ use crate::{
 
 /// The name of a merchant or a store, as receipts show it.
 pub type PlaceName = Text<120>;
+/// The name of a time zone in the IANA database: `Europe/Zurich`. Whether there is such a one, the workers' database knows.
+pub type TimeZone = Text<64>;
 /// The code of a register, as receipts show it.
 pub type RegisterCode = Text<16>;
 
@@ -39,6 +41,9 @@ impl Merchant {
     }
 }
 
+/// The time zone of a store for which nobody has named one.
+pub const UTC: &str = "UTC";
+
 /// A store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
@@ -46,18 +51,22 @@ pub struct Store {
     pub id: StoreId,
     /// The name, unique in the merchant.
     pub name: String,
+    /// The time zone of its clock, by which its reports and its promotions by the hour go.
+    pub time_zone: String,
     /// Counts changes from 1.
     pub version: u32,
 }
 
 impl Store {
-    /// The store under another name, if it still has the version that who asks has seen.
+    /// The store under another name and in another time zone, if one is given, if it still has the version that who asks has
+    /// seen.
     ///
     /// # Errors
     /// [`Rejection::VersionConflict`].
-    pub fn rename(&self, seen: u32, name: &PlaceName) -> Result<Self, Rejection> {
+    pub fn change(&self, seen: u32, name: &PlaceName, time_zone: Option<&TimeZone>) -> Result<Self, Rejection> {
         check_version(seen, self.version)?;
-        Ok(Self { name: name.to_string(), version: self.version + 1, ..self.clone() })
+        let time_zone = time_zone.map_or_else(|| self.time_zone.clone(), TimeZone::to_string);
+        Ok(Self { name: name.to_string(), time_zone, version: self.version + 1, ..self.clone() })
     }
 }
 

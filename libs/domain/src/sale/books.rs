@@ -67,7 +67,7 @@ pub struct Product {
     pub tax_category: String,
     /// The tax of that category.
     pub tax: Tax,
-    /// Its category in the catalogue, and those above.
+    /// Its category in the catalogue, then those above.
     pub categories: Vec<CategoryId>,
     /// Whether it is weighed or measured.
     pub weighed: bool,
@@ -78,6 +78,12 @@ pub struct Product {
 }
 
 impl Product {
+    /// Its category in the catalogue, if it has one.
+    #[must_use]
+    pub fn category(&self) -> Option<CategoryId> {
+        self.categories.first().copied()
+    }
+
     /// Whether the catalogue or one of its price lists asks this for one unit.
     #[must_use]
     pub fn asks(&self, unit_price: Amount) -> bool {

@@ -204,6 +204,7 @@ fn line(books: &Books, at: usize, new: &NewLine) -> Result<Line, Rejection> {
     let unit_price = new.unit_price.unwrap_or(product.unit_price);
     Ok(Line {
         product: product.id,
+        category: product.category(),
         sku: product.sku,
         name: product.name,
         quantity: new.quantity,

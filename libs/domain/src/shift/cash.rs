@@ -7,6 +7,7 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
+use super::CashRejection;
 use crate::{
     Rejection,
     money::{Amount, Overflow},
@@ -40,18 +41,18 @@ impl Cash {
     /// What it comes to.
     ///
     /// # Errors
-    /// [`Rejection::CashNegative`] for less than nothing, [`Rejection::TooManyDenominations`] beyond
+    /// [`CashRejection::Negative`] for less than nothing, [`CashRejection::TooManyDenominations`] beyond
     /// [`MAX_DENOMINATIONS`], [`Rejection::AmountOverflow`] beyond the range.
     pub fn total(&self) -> Result<Amount, Rejection> {
         match self {
-            Self::Sum(amount) if amount.is_negative() => Err(Rejection::CashNegative),
+            Self::Sum(amount) if amount.is_negative() => Err(CashRejection::Negative.into()),
             Self::Sum(amount) => Ok(*amount),
             Self::Counted(all) if all.len() > MAX_DENOMINATIONS => {
-                Err(Rejection::TooManyDenominations { count: all.len(), max: MAX_DENOMINATIONS })
+                Err(CashRejection::TooManyDenominations { count: all.len(), max: MAX_DENOMINATIONS }.into())
             }
             Self::Counted(all) => all.iter().try_fold(Amount::ZERO, |sum, Denomination { value, count }| {
                 if *value <= Amount::ZERO {
-                    return Err(Rejection::CashNegative);
+                    return Err(CashRejection::Negative.into());
                 }
                 let worth = Amount::try_from(i128::from(value.get()) * i128::from(*count))?;
                 Ok(sum.checked_add(worth).ok_or(Overflow)?)

@@ -1,6 +1,9 @@
 //! What becomes of a drawer.
 
-use super::{Cash, Count, Counted, Drawer, Grand, Mark, Movements, Report, Shift, Spot, State, Tickets, Totals, Use};
+use super::{
+    Cash, CashRejection, Count, Counted, Drawer, Grand, Mark, Movements, Report, Shift, Spot, State, Tickets, Totals,
+    Use,
+};
 use crate::{
     Rejection,
     id::{RegisterId, ShiftId, StoreId},
@@ -101,12 +104,12 @@ impl Drawer {
     /// Enters what the drawer was opened for, until the shift is closed.
     ///
     /// # Errors
-    /// [`Rejection::UnknownShift`]; [`Rejection::DrawerAmount`] for an amount that does not go with it.
+    /// [`Rejection::UnknownShift`]; [`CashRejection::DrawerAmount`] for an amount that does not go with it.
     pub fn enter(&mut self, target: Target, entry: Entry) -> Result<(), Rejection> {
         let drawer = &mut self.current(target)?.drawer;
         let Entry { what, amount } = entry;
         if amount.is_negative() || amount.is_zero() != (what == Use::NoSale) {
-            return Err(Rejection::DrawerAmount);
+            return Err(CashRejection::DrawerAmount.into());
         }
         match what {
             Use::CashIn => drawer.cash_in += amount,
@@ -135,7 +138,7 @@ impl Drawer {
     ///
     /// # Errors
     /// [`Rejection::UnknownShift`]; [`Rejection::ShiftNotEnded`]; [`Rejection::ShiftCounted`] for a second blind count;
-    /// [`Rejection::TenderRepeated`]; what [`Cash::total`] refuses.
+    /// [`CashRejection::TenderRepeated`]; what [`Cash::total`] refuses.
     pub fn count(&mut self, target: Target, counting: Counting) -> Result<Report, Rejection> {
         let shift = self.current(target)?;
         if shift.ended.is_none() {
@@ -148,7 +151,7 @@ impl Drawer {
         for (at, counted) in tenders.iter().enumerate() {
             counted.amount.total()?;
             if tenders[..at].iter().any(|other| other.tender == counted.tender) {
-                return Err(Rejection::TenderRepeated(counted.tender));
+                return Err(CashRejection::TenderRepeated(counted.tender).into());
             }
         }
         shift.counted = Some(Count { mark, tenders });

@@ -32,6 +32,8 @@ pub struct Wanted {
     pub stores: BTreeSet<(MerchantId, StoreId)>,
     /// Stores by their names.
     pub store_names: BTreeSet<(MerchantId, String)>,
+    /// Time zones by their names.
+    pub time_zones: BTreeSet<String>,
     /// Registers by their stores and codes.
     pub register_codes: BTreeSet<(MerchantId, StoreId, String)>,
 }
@@ -53,6 +55,7 @@ pub async fn directories(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTr
         .collect();
     let mut users = users(conn, wanted).await?;
     let mut stores = places::stores(conn, wanted).await?;
+    let time_zones = places::time_zones(conn, &wanted.time_zones).await?;
     let mut registers = places::registers(conn, wanted).await?;
     let mut keys = keys::found(conn, &wanted.keys).await?;
     let mut key_stores = keys::stores_found(conn, &wanted.key_stores).await?;
@@ -60,6 +63,7 @@ pub async fn directories(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTr
     for (id, directory) in &mut directories {
         directory.users = Kept::found(users.remove(id).unwrap_or_default());
         directory.stores = Kept::found(stores.remove(id).unwrap_or_default());
+        directory.time_zones.clone_from(&time_zones);
         directory.registers = Kept::found(registers.remove(id).unwrap_or_default());
         directory.keys = Kept::found(keys.remove(id).unwrap_or_default());
         directory.key_stores = key_stores.remove(id).unwrap_or_default();

@@ -149,7 +149,7 @@ async fn grants(conn: &mut PgConnection, merchant: MerchantId, people: &mut [Per
 /// When the statement fails or a row can't be read.
 pub async fn stores(conn: &mut PgConnection, merchant: MerchantId) -> Result<Vec<Store>, Error> {
     let rows = sqlx::query!(
-        "select store_id, name, version from catalog.stores where merchant_id = $1 order by store_id",
+        "select store_id, name, time_zone, version from catalog.stores where merchant_id = $1 order by store_id",
         merchant.uuid()
     )
     .fetch_all(conn)
@@ -157,7 +157,7 @@ pub async fn stores(conn: &mut PgConnection, merchant: MerchantId) -> Result<Vec
     rows.into_iter()
         .map(|row| {
             let version = u32::try_from(row.version).map_err(|error| Error::stored("store", &error))?;
-            Ok(Store { id: StoreId::new(row.store_id), name: row.name, version })
+            Ok(Store { id: StoreId::new(row.store_id), name: row.name, time_zone: row.time_zone, version })
         })
         .collect()
 }

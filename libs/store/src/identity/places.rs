@@ -45,11 +45,12 @@ pub(super) async fn stores(conn: &mut PgConnection, wanted: &Wanted) -> Result<O
     let (at, names): (Vec<Uuid>, Vec<String>) =
         wanted.store_names.iter().map(|(merchant, name)| (merchant.uuid(), name.clone())).unzip();
     let rows = sqlx::query!(
-        r#"select s.merchant_id as "merchant_id!", s.store_id as "store_id!", s.name as "name!", s.version as "version!"
+        r#"select s.merchant_id as "merchant_id!", s.store_id as "store_id!", s.name as "name!",
+             s.time_zone as "time_zone!", s.version as "version!"
            from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, store_id)
            join catalog.stores s on s.merchant_id = wanted.merchant_id and s.store_id = wanted.store_id
            union
-           select s.merchant_id, s.store_id, s.name, s.version
+           select s.merchant_id, s.store_id, s.name, s.time_zone, s.version
            from unnest($3::uuid[], $4::text[]) as wanted (merchant_id, name)
            join catalog.stores s on s.merchant_id = wanted.merchant_id and s.name = wanted.name"#,
         &merchants,
@@ -61,10 +62,27 @@ pub(super) async fn stores(conn: &mut PgConnection, wanted: &Wanted) -> Result<O
     .await?;
     let mut found: Of<StoreId, Store> = BTreeMap::new();
     for row in rows {
-        let store = Store { id: StoreId::new(row.store_id), name: row.name, version: version(row.version)? };
+        let id = StoreId::new(row.store_id);
+        let store = Store { id, name: row.name, time_zone: row.time_zone, version: version(row.version)? };
         found.entry(MerchantId::new(row.merchant_id)).or_default().insert(store.id, store);
     }
     Ok(found)
+}
+
+/// Of these time zones, those that PostgreSQL knows by an IANA name. It knows some things besides that are none.
+pub(super) async fn time_zones(conn: &mut PgConnection, wanted: &BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
+    if wanted.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let names: Vec<String> = wanted.iter().cloned().collect();
+    let found = sqlx::query_scalar!(
+        r#"select name as "name!" from pg_timezone_names
+           where name = any($1) and name !~ '^(posix|right)/' and name not in ('Factory', 'localtime', 'posixrules')"#,
+        &names
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Registers by store and code.
@@ -100,23 +118,26 @@ pub(super) async fn save(conn: &mut PgConnection, directories: &BTreeMap<Merchan
     for merchant in directories.values().flat_map(|directory| directory.merchant.changed()) {
         save_merchant(conn, merchant).await?;
     }
-    let (mut merchants, mut ids, mut names, mut versions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut merchants, mut ids, mut names, mut zones, mut versions) = (vec![], vec![], vec![], vec![], vec![]);
     for (merchant, store) in
         directories.iter().flat_map(|(id, directory)| directory.stores.changed().map(move |store| (id, store)))
     {
         merchants.push(merchant.uuid());
         ids.push(store.id.uuid());
         names.push(store.name.clone());
+        zones.push(store.time_zone.clone());
         versions.push(i32::try_from(store.version).unwrap_or(i32::MAX));
     }
     if !ids.is_empty() {
         sqlx::query!(
-            "insert into catalog.stores (merchant_id, store_id, name, version)
-             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[])
-             on conflict (merchant_id, store_id) do update set name = excluded.name, version = excluded.version",
+            "insert into catalog.stores (merchant_id, store_id, name, time_zone, version)
+             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::integer[])
+             on conflict (merchant_id, store_id) do update
+             set name = excluded.name, time_zone = excluded.time_zone, version = excluded.version",
             &merchants,
             &ids,
             &names,
+            &zones,
             &versions
         )
         .execute(&mut *conn)

@@ -43,6 +43,7 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (PRICES, READ),
             (&["catalog.prices"], READ),
             (ACCOUNTS, READ),
+            (&["sales.baskets"], READ),
         ],
     ),
     (
@@ -54,6 +55,7 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (&["sales.drawers", "sales.reversals", "sales.totals", "sales.accounts"], KEEP),
             (PRICES, KEEP),
             (&["catalog.prices"], ALL),
+            (&["sales.baskets"], ALL),
             (&["inbox.attempts"], ALL),
         ],
     ),

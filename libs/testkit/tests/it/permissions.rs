@@ -57,6 +57,8 @@ struct Spot {
     sale: Uuid,
     /// A shift of the register.
     shift: Uuid,
+    /// A parked basket of the store.
+    basket: Uuid,
     /// A cashier of the store, another for each operation.
     user: UserId,
 }
@@ -150,7 +152,7 @@ fn shift_request(operation: &Operation, Spot { store, register, shift, .. }: Spo
 
 /// The same, if it is about selling.
 fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<Value>)> {
-    let Spot { store, register, sale, .. } = spot;
+    let Spot { store, register, sale, basket, .. } = spot;
     let path = |given: String| (given, None);
     Some(match operation.id.as_str() {
         "report_sales" | "export_sales_report" => {
@@ -189,6 +191,18 @@ fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<V
             let mut body = json!({"store": store});
             body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             (operation.path.replace("{id}", &sale.to_string()), Some(body))
+        }
+        "list_baskets" => path(format!("/v1/baskets?store={store}")),
+        "show_basket" => path(operation.path.replace("{id}", &basket.to_string())),
+        "park_basket" => {
+            let line = json!({"product": SHOP.product("tea"), "quantity": "1"});
+            let draft = json!({"currency": "EUR", "lines": [line]});
+            let body = json!({"store": store, "register": register, "name": "Table 4", "draft": draft});
+            (operation.path.clone(), Some(body))
+        }
+        "take_basket" | "drop_basket" => {
+            let body = json!({"store": store, "register": register});
+            (operation.path.replace("{id}", &basket.to_string()), Some(body))
         }
         "void_sale" => {
             let body = json!({"store": store, "register": register});
@@ -296,7 +310,13 @@ async fn spot(shop: &Shop, store: StoreId, register: RegisterId) -> Spot {
     let opening = shop.call("POST", "/v1/shifts").header("idempotency-key", &shift.to_string());
     let opened = opening.json(&json!({"store": store, "register": register, "float": 0})).send().await;
     assert_eq!(opened.status, StatusCode::CREATED, "{opened:?}");
-    Spot { store, register, sale, shift, user: UserId::new(Uuid::nil()) }
+    let basket = shop.ids.next();
+    let draft = json!({"currency": "EUR", "lines": [{"product": SHOP.product("tea"), "quantity": "1"}]});
+    let parking = shop.call("POST", "/v1/baskets").header("idempotency-key", &basket.to_string());
+    let parking = parking.json(&json!({"store": store, "register": register, "name": "Table 4", "draft": draft}));
+    let parked = parking.send().await;
+    assert_eq!(parked.status, StatusCode::CREATED, "{parked:?}");
+    Spot { store, register, sale, shift, basket, user: UserId::new(Uuid::nil()) }
 }
 
 #[tokio::test]

@@ -90,15 +90,121 @@ async fn what_was_sold_shows_by_everything() {
     );
 }
 
+/// A category is the one that the product had when it was sold, also for what comes back of it later.
+#[tokio::test]
+async fn what_was_sold_stays_in_its_category() {
+    let shop = Shop::open().await;
+    let [drinks, hot, food] = [1, 2, 3].map(Uuid::from_u128);
+    let put = async |sku: &str, categories: Vec<Uuid>| {
+        sqlx::query("update catalog.products set categories = $1 where product_id = $2")
+            .bind(categories)
+            .bind(SHOP.product(sku).uuid())
+            .execute(&shop.pool)
+            .await
+            .unwrap();
+    };
+    put("espresso", vec![hot, drinks]).await;
+    put("tea", vec![hot, drinks]).await;
+    put("cake", vec![food]).await;
+    let at = "2026-03-01T09:10:00Z";
+    let first = sell(&shop, 1, at, &[("espresso", "2"), ("tea", "1"), ("cake", "1"), ("voucher", "1")], |_| ()).await;
+    let second = sell(&shop, 1, at, &[("cake", "2")], |_| ()).await;
+    let shown = shop.get(&format!("/v1/sales/{first}")).await.json();
+    assert_eq!(shown["lines"][0]["category"], json!(hot), "{shown}");
+    let by_category = async || report(&shop, "by=category&from=2026-03-01&until=2026-03-02").await;
+    let period = "2026-03-01T00:00";
+    assert_eq!(
+        by_category().await,
+        [line(period, &hot, 639, 0), line(period, &food, 1050, 0), line(period, &"none", 2500, 0)]
+    );
+
+    put("espresso", vec![food]).await;
+    put("cake", Vec::new()).await;
+    sell(&shop, 1, at, &[("espresso", "-2")], |sale| {
+        sale["lines"][0]["original"] = json!({"sale": first, "line": 0});
+        sale["payments"] = json!([{"method": "cash", "tendered": -440}]);
+    })
+    .await;
+    let void = shop.call("POST", &format!("/v1/sales/{second}/void"));
+    let void = void.header("idempotency-key", &shop.ids.next().to_string());
+    let void = void.json(&json!({"store": SHOP.store(), "register": SHOP.register(1)})).send().await;
+    assert_eq!(void.status, StatusCode::CREATED, "{void:?}");
+    assert_eq!(
+        by_category().await,
+        [line(period, &hot, 199, 0), line(period, &food, 350, 0), line(period, &"none", 2500, 0)]
+    );
+}
+
+#[tokio::test]
+async fn people_have_names_for_who_may_read_them() {
+    let shop = Shop::open().await;
+    let cashier = [Grant { role: Role::Cashier, store: Some(SHOP.store()) }];
+    let user = shop.hire(SHOP, &cashier).await;
+    sqlx::query("update identity.users set name = 'Kim' where user_id = $1")
+        .bind(user.uuid())
+        .execute(&shop.pool)
+        .await
+        .unwrap();
+    let token = shop.token_for(SHOP, user, &cashier);
+    let selling = shop.anonymous("POST", "/v1/sales").header("idempotency-key", &shop.ids.next().to_string());
+    let selling = selling.bearer(&token).json(&shop.basket(&[("tea", "1")]));
+    assert_eq!(selling.send().await.status, StatusCode::CREATED);
+    let named = |grants: Vec<Grant>, by: &'static str| {
+        let shop = &shop;
+        async move {
+            let token = shop.token_for(SHOP, shop.hire(SHOP, &grants).await, &grants);
+            let path = format!("/v1/reports/sales?by={by}&from=2026-03-01&until=2026-03-02");
+            let answer = shop.anonymous("GET", &path).bearer(&token).send().await.json();
+            assert_eq!(answer["items"][0]["key"], json!(user), "{answer}");
+            answer["items"][0]["name"].clone()
+        }
+    };
+    let manager = Grant { role: Role::Manager, store: Some(SHOP.store()) };
+    let auditor = Grant { role: Role::Auditor, store: None };
+    for by in ["cashier", "salesperson"] {
+        assert_eq!(named(vec![manager], by).await, json!("Kim"));
+        assert_eq!(named(vec![auditor], by).await, json!("Kim"));
+    }
+    let path = "/v1/reports/sales?by=cashier&from=2026-03-01&until=2026-03-02";
+    let key = json!({"name": "Till roll", "scopes": ["reports.read"]});
+    let key = shop.call("POST", "/v1/keys").header("idempotency-key", &shop.ids.next().to_string()).json(&key);
+    let key = key.send().await.json()["key"].as_str().unwrap().to_owned();
+    let answer = shop.anonymous("GET", path).bearer(&key).send().await.json();
+    assert_eq!((&answer["items"][0]["key"], answer["items"][0].get("name")), (&json!(user), None), "{answer}");
+}
+
 #[tokio::test]
 async fn an_hour_is_that_of_the_stores_clock() {
     let shop = Shop::open().await;
-    sqlx::query("update catalog.stores set time_zone = 'Asia/Kolkata'").execute(&shop.pool).await.unwrap();
+    let path = format!("/v1/stores/{}", SHOP.store());
+    let change = async |version: u32, time_zone: &str| {
+        let call = shop.call("PATCH", &path).header("idempotency-key", &shop.ids.next().to_string());
+        let call = call.header("if-match", &format!("\"{version}\""));
+        call.json(&json!({"name": "High Street", "time_zone": time_zone})).send().await
+    };
+    for unknown in ["Asia/Nowhere", "asia/kolkata", "localtime", "posix/Asia/Kolkata", "+05:30", "IST-5:30"] {
+        let answer = change(1, unknown).await;
+        assert_eq!(answer.problem(), "unknown_time_zone", "{answer:?}");
+        assert_eq!(answer.json()["errors"][0]["pointer"], json!("/time_zone"), "{answer:?}");
+    }
+    sell(&shop, 1, "2026-03-01T18:28:00Z", &[("cake", "1")], |_| ()).await;
+    assert_eq!(change(1, "Asia/Kolkata").await.status, StatusCode::OK);
+    let stores = shop.get("/v1/stores").await.json();
+    assert_eq!(stores["items"][0]["time_zone"], json!("Asia/Kolkata"), "{stores}");
     sell(&shop, 1, "2026-03-01T18:29:00Z", &[("tea", "1")], |_| ()).await;
     sell(&shop, 1, "2026-03-01T18:30:00Z", &[("tea", "1")], |_| ()).await;
     assert_eq!(
         report(&shop, "by=store&per=hour&from=2026-03-01&until=2026-03-03").await,
-        [line("2026-03-01T23:00", &"", 199, 0), line("2026-03-02T00:00", &"", 199, 0)]
+        [
+            // What was counted before the change stays where it was.
+            line("2026-03-01T18:00", &"", 350, 0),
+            line("2026-03-01T23:00", &"", 199, 0),
+            line("2026-03-02T00:00", &"", 199, 0)
+        ]
+    );
+    assert_eq!(
+        report(&shop, "by=store&per=day&from=2026-03-01&until=2026-03-03").await,
+        [line("2026-03-01T00:00", &"", 549, 0), line("2026-03-02T00:00", &"", 199, 0)]
     );
 }
 

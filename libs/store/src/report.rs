@@ -218,20 +218,23 @@ pub async fn totals(
                  sum(net) filter (where earlier), sum(tax) filter (where earlier),
                  sum(discount) filter (where earlier), sum(tip) filter (where earlier)]::text[] as before
              from hours group by 1, 2
+           ), page as (
+             select s.*, case when s.key not in ('', 'none', 'manual') and $2 not in ('tender', 'tax') then s.key::uuid end as id
+             from summed s where $7::timestamp is null or (s.period, s.key) > ($7, $8::text)
+             order by s.period, s.key limit $9
            )
            select s.period as "period!", s.key as "key!", s.now as "now!: Vec<Option<String>>",
              s.before as "before!: Vec<Option<String>>",
              case $2 when 'register' then r.code when 'product' then p.name
                when 'promotion' then o.document::json ->> 'name' else u.name end as name
-           from summed s
-           left join catalog.registers r on $2 = 'register' and r.merchant_id = $1 and r.register_id::text = s.key
-           left join catalog.products p on $2 = 'product' and p.merchant_id = $1 and p.product_id::text = s.key
-           left join catalog.promotions o on $2 = 'promotion' and o.merchant_id = $1 and o.promotion_id::text = s.key
-           left join identity.users u on $2 in ('cashier', 'salesperson') and u.merchant_id = $1 and u.user_id::text = s.key
+           from page s
+           left join catalog.registers r on $2 = 'register' and r.merchant_id = $1 and r.register_id = s.id
+           left join catalog.products p on $2 = 'product' and p.merchant_id = $1 and p.product_id = s.id
+           left join catalog.promotions o on $2 = 'promotion' and o.merchant_id = $1 and o.promotion_id = s.id
+           left join identity.users u on $2 in ('cashier', 'salesperson') and u.merchant_id = $1 and u.user_id = s.id
              and ($10::uuid[] is null or exists (select from identity.grants g where g.merchant_id = u.merchant_id
                and g.user_id = u.user_id and g.ended_at is null and g.store_id = any($10)))
-           where $7::timestamp is null or (s.period, s.key) > ($7, $8::text)
-           order by s.period, s.key limit $9"#,
+           order by s.period, s.key"#,
         merchant.uuid(),
         which.by.as_str(),
         which.from.0,

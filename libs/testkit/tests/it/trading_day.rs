@@ -66,7 +66,7 @@ async fn close(till: &mut Till<'_>, missing: i64) -> Value {
 
 /// Every report of the day adds up to what the documents say.
 async fn assert_reports(shop: &Shop, day: &str, next: &str, documents: &[&Value]) {
-    for by in ["store", "register", "cashier", "salesperson", "product", "tender", "tax", "promotion"] {
+    for by in ["store", "register", "cashier", "salesperson", "product", "category", "tender", "tax", "promotion"] {
         let page =
             shop.get(&format!("/v1/reports/sales?by={by}&per=day&from={day}&until={next}&limit=100")).await.json();
         let rows = page["items"].as_array().unwrap_or_else(|| panic!("{page}"));

@@ -148,6 +148,7 @@ pub(crate) fn report(documents: &[&Value], by: &str) -> BTreeMap<String, Figures
             entries.iter().chain([&counts]).for_each(|(name, number)| add(figures, name, *number));
         };
         let cashier = &document["cashier"];
+        let none = Value::from("none");
         match by {
             "store" => enter(&"".into(), &whole),
             "register" => enter(&document["register"]["id"], &whole),
@@ -156,6 +157,11 @@ pub(crate) fn report(documents: &[&Value], by: &str) -> BTreeMap<String, Figures
             "product" => list(document, "lines").for_each(|line| {
                 let quantity = ("quantity_thousandths", thousandths(&line["quantity"]));
                 enter(&line["product"], &[quantity, ("amount", due(line)), ("discount", discount(line))]);
+            }),
+            "category" => list(document, "lines").for_each(|line| {
+                let quantity = ("quantity_thousandths", thousandths(&line["quantity"]));
+                let key = line.get("category").unwrap_or(&none);
+                enter(key, &[quantity, ("amount", due(line)), ("discount", discount(line))]);
             }),
             "promotion" => list(document, "lines").flat_map(|line| list(line, "discounts")).for_each(|off| {
                 enter(off.get("promotion").unwrap_or(&"manual".into()), &[("discount", number(off, "amount"))]);

@@ -87,9 +87,17 @@ ids! {
     /// Identifies an account that holds value, a gift card or store credit: the id of the command that opened it, or one that
     /// the till chose when it gave back store credit.
     AccountId
+    /// Identifies a card payment at a terminal: the id of the command that started it.
+    CardPaymentId
 }
 
 impl From<CommandId> for AccountId {
+    fn from(command: CommandId) -> Self {
+        Self(command.0)
+    }
+}
+
+impl From<CommandId> for CardPaymentId {
     fn from(command: CommandId) -> Self {
         Self(command.0)
     }

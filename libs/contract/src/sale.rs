@@ -26,6 +26,7 @@ pub use payment::Payment;
 use crate::{
     Envelope,
     account::{AccountChanged, NewGiftCard, NewStoreCredit, Reload, Transfer, Transferred},
+    card_payment::{CardPaymentAnswer, CardPaymentCancel, CardPaymentChanged, NewCardPayment},
     envelope::messages,
     identity::Changed,
     price::{NewPrices, PriceListToPut, PromotionToPut, ToEnd},
@@ -67,6 +68,12 @@ messages! {
         ReloadAccount(Reload) = "sale.reload_account.v1",
         /// Move what is on an account to another.
         TransferBalance(Transfer) = "sale.transfer_balance.v1",
+        /// Start a card payment at a terminal.
+        StartCardPayment(NewCardPayment) = "sale.start_card_payment.v1",
+        /// Undo a card payment.
+        CancelCardPayment(CardPaymentCancel) = "sale.cancel_card_payment.v1",
+        /// Take down what a provider says of a card payment.
+        SettleCardPayment(CardPaymentAnswer) = "sale.settle_card_payment.v1",
     }
 }
 
@@ -95,6 +102,8 @@ messages! {
         AccountReloaded(AccountChanged) = "sale.account_reloaded.v1",
         /// Something went from one account to another.
         BalanceTransferred(Transferred) = "sale.balance_transferred.v1",
+        /// A card payment has come further.
+        CardPaymentChanged(CardPaymentChanged) = "sale.card_payment_changed.v1",
     }
 }
 
@@ -131,6 +140,7 @@ impl Event {
             | Self::ShiftClosed(changed) => changed.shift.spot.store,
             Self::AccountIssued(changed) | Self::AccountReloaded(changed) => changed.store,
             Self::BalanceTransferred(transferred) => transferred.store,
+            Self::CardPaymentChanged(changed) => changed.payment.store,
         })
     }
 
@@ -148,6 +158,7 @@ impl Event {
             }
             Self::AccountIssued(body) | Self::AccountReloaded(body) => serde_json::to_value(body),
             Self::BalanceTransferred(body) => serde_json::to_value(body),
+            Self::CardPaymentChanged(body) => serde_json::to_value(body),
         }
     }
 
@@ -166,6 +177,7 @@ impl Event {
             | Self::ShiftClosed(changed) => serde_json::to_value(&changed.shift),
             Self::AccountIssued(changed) | Self::AccountReloaded(changed) => serde_json::to_value(&changed.account),
             Self::BalanceTransferred(transferred) => serde_json::to_value(transferred),
+            Self::CardPaymentChanged(changed) => serde_json::to_value(&changed.payment),
         }
     }
 }
@@ -189,6 +201,9 @@ impl crate::Command for Command {
             Self::IssueStoreCredit(credit) => credit.need(),
             Self::ReloadAccount(reload) => reload.need(),
             Self::TransferBalance(transfer) => transfer.need(),
+            Self::StartCardPayment(payment) => payment.need(),
+            Self::CancelCardPayment(cancel) => cancel.need(),
+            Self::SettleCardPayment(_) => CardPaymentAnswer::need(),
         }
     }
 }

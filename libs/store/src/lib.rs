@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod card_payment;
 pub mod catalog;
 pub mod connect;
 mod error;

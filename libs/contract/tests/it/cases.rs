@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use tillstream_contract::{
-    Answers, Batch, Envelope, Message, Outcome, account, dead::DeadLetter, identity, price, receipt, sale,
+    Answers, Batch, Envelope, Message, Outcome, account, card_payment, dead::DeadLetter, identity, price, receipt, sale,
     schema::Published, shift, stock,
 };
 
@@ -55,6 +55,10 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<sale::Event, account::AccountChanged>("sale.account_issued.v1"),
         body::<sale::Event, account::AccountChanged>("sale.account_reloaded.v1"),
         body::<sale::Event, account::Transferred>("sale.balance_transferred.v1"),
+        body::<sale::Command, card_payment::NewCardPayment>("sale.start_card_payment.v1"),
+        body::<sale::Command, card_payment::CardPaymentCancel>("sale.cancel_card_payment.v1"),
+        body::<sale::Command, card_payment::CardPaymentAnswer>("sale.settle_card_payment.v1"),
+        body::<sale::Event, card_payment::CardPaymentChanged>("sale.card_payment_changed.v1"),
         body::<stock::Command, stock::NewAdjustment>("stock.adjust.v1"),
         body::<stock::Event, stock::Moved>("stock.moved.v1"),
         body::<receipt::Event, receipt::Issued>("receipt.issued.v1"),

@@ -33,8 +33,8 @@ use crate::{
     middleware::observe,
     problem::Problem,
     routes::{
-        accounts, audit, commands, events, keys, merchant, passwords, pins, prices, privacy, products, quotes,
-        receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
+        accounts, audit, card_payments, commands, events, keys, merchant, passwords, pins, prices, privacy, products,
+        quotes, receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
     },
 };
 
@@ -143,6 +143,9 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(accounts::entries))
         .routes(routes!(accounts::reload))
         .routes(routes!(accounts::transfer))
+        .routes(routes!(card_payments::start, card_payments::list))
+        .routes(routes!(card_payments::show))
+        .routes(routes!(card_payments::cancel))
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))

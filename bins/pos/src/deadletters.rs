@@ -228,6 +228,9 @@ kinds! {
         IssueStoreCredit = "sale.issue_store_credit.v1",
         ReloadAccount = "sale.reload_account.v1",
         TransferBalance = "sale.transfer_balance.v1",
+        StartCardPayment = "sale.start_card_payment.v1",
+        CancelCardPayment = "sale.cancel_card_payment.v1",
+        SettleCardPayment = "sale.settle_card_payment.v1",
     }
     sale::Event {
         Recorded = "sale.recorded.v1",
@@ -241,6 +244,7 @@ kinds! {
         AccountIssued = "sale.account_issued.v1",
         AccountReloaded = "sale.account_reloaded.v1",
         BalanceTransferred = "sale.balance_transferred.v1",
+        CardPaymentChanged = "sale.card_payment_changed.v1",
     }
     stock::Command { Adjust = "stock.adjust.v1" }
     stock::Event { Moved = "stock.moved.v1" }

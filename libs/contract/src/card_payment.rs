@@ -237,7 +237,8 @@ impl From<Taken> for domain::Taken {
 
 impl From<&domain::CardPayment> for CardPayment {
     fn from(payment: &domain::CardPayment) -> Self {
-        let domain::CardPayment { id, order, state, cancelling, taken, given_back, reason, claim, .. } = payment.clone();
+        let domain::CardPayment { id, order, state, cancelling, taken, given_back, reason, claim, .. } =
+            payment.clone();
         let Order { store, register, terminal, amount, currency } = order;
         Self {
             id,

@@ -5,8 +5,8 @@
 //! a field that was added later has a default. `schemas/` is generated from this crate.
 
 pub mod account;
-pub mod card_payment;
 pub mod answer;
+pub mod card_payment;
 pub mod dead;
 pub mod envelope;
 pub mod identity;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use tillstream_domain::{
     Invalid,
-    card_payment::{CardPayment, Claim, Ledger, Order, Taken},
+    card_payment::{CardPayment, Claim, Ledger, Order, State, Taken},
     id::{CardPaymentId, MerchantId, RegisterId, SaleId, StoreId},
     money::{Amount, Currency},
     text::Text,
@@ -225,7 +225,7 @@ pub struct Filter {
     /// Of these stores alone.
     pub within: Option<BTreeSet<StoreId>>,
     /// In this state alone.
-    pub state: Option<String>,
+    pub state: Option<State>,
     /// Only those that somebody should look at.
     pub unmatched: bool,
 }
@@ -257,7 +257,7 @@ pub async fn page(
          order by started_at desc, payment_id desc limit $7",
         merchant.uuid(),
         within.as_deref(),
-        filter.state,
+        filter.state.map(State::as_str),
         filter.unmatched,
         at,
         id,

@@ -9,8 +9,8 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use tillstream_contract::{
-    Answers, Batch, Envelope, Message, Outcome, account, card_payment, dead::DeadLetter, identity, price, receipt, sale,
-    schema::Published, shift, stock,
+    Answers, Batch, Envelope, Message, Outcome, account, card_payment, dead::DeadLetter, identity, price, receipt,
+    sale, schema::Published, shift, stock,
 };
 
 /// What there are samples of.

@@ -190,6 +190,13 @@ fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<V
             body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             (operation.path.replace("{id}", &sale.to_string()), Some(body))
         }
+        "start_card_payment" => {
+            let body = json!({"store": store, "register": register, "terminal": "T1", "amount": 1, "currency": "EUR"});
+            (operation.path.clone(), Some(body))
+        }
+        "show_card_payment" => path(operation.path.replace("{id}", &sale.to_string())),
+        "list_card_payments" => path(format!("/v1/card-payments?store={store}")),
+        "cancel_card_payment" => (operation.path.replace("{id}", &sale.to_string()), Some(json!({"store": store}))),
         "void_sale" => {
             let body = json!({"store": store, "register": register});
             (operation.path.replace("{id}", &sale.to_string()), Some(body))

@@ -1,7 +1,7 @@
 //! Card terminals: what a provider must be able to do, a small HTTP protocol by which it is reached, and a simulator.
 //!
 //! A provider is reached through [`Http`]. Whoever adds one implements [`Provider`] for it and serves that with
-//! [`routes`], or speaks the protocol in another language: `docs/terminals.md` has it.
+//! [`serve`], or speaks the protocol in another language: `docs/terminals.md` has it.
 
 mod http;
 mod protocol;
@@ -10,7 +10,7 @@ mod simulator;
 
 pub use http::{Http, HttpError};
 pub use protocol::{Key, KeyError, Money, Order, Page, Payment, Status};
-pub use serve::routes;
+pub use serve::serve;
 pub use simulator::Simulator;
 
 /// Why a provider did not do what it was told.

@@ -1,6 +1,6 @@
 //! The protocol's server: any provider over HTTP.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -11,17 +11,26 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::{Failure, Key, Order, Provider};
 
 /// The routes of a provider.
-pub fn routes<P: Provider>(provider: Arc<P>) -> Router {
+fn routes<P: Provider>(provider: Arc<P>) -> Router {
     Router::new()
         .route("/payments", get(captured_since::<P>))
         .route("/payments/{key}", get(ask::<P>).put(start::<P>))
         .route("/payments/{key}/cancel", post(cancel::<P>))
         .route("/payments/{key}/refund", post(refund::<P>))
         .with_state(provider)
+}
+
+/// Serves a provider until the listener fails.
+///
+/// # Errors
+/// When it does.
+pub async fn serve<P: Provider>(listener: TcpListener, provider: Arc<P>) -> io::Result<()> {
+    axum::serve(listener, routes(provider)).await
 }
 
 impl IntoResponse for Failure {

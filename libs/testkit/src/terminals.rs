@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tillstream_runtime::{Process, Stop};
 use tillstream_sales_worker::{Driver, Sales, TerminalSettings};
-use tillstream_terminal::{Http, Key, Simulator, routes};
+use tillstream_terminal::{Http, Key, Simulator, serve};
 use tokio::{net::TcpListener, task::JoinHandle};
 use uuid::Uuid;
 
@@ -77,8 +77,8 @@ impl Shop {
         let simulator = Arc::new(Simulator::new(Duration::from_millis(500)));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has just been bound"));
-        let router = routes(simulator.clone());
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
+        let provider = simulator.clone();
+        let serving = tokio::spawn(async move { serve(listener, provider).await.expect("it serves") });
         let settings = TerminalSettings {
             url,
             token_file: std::path::PathBuf::new(),

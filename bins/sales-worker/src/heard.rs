@@ -56,9 +56,9 @@ fn taken(payment: &Payment) -> Option<Taken> {
 /// money counts all the same.
 pub(crate) fn text<const MAX: usize>(said: &str) -> Option<Text<MAX>> {
     let cut: String = said.chars().filter(|char| !char.is_control()).take(MAX).collect();
-    Text::try_new(&cut).map_or(None, Some)
+    Text::try_new(&cut).ok()
 }
 
 fn last4(said: &str) -> Option<Last4> {
-    Last4::try_new(said).map_or(None, Some)
+    Last4::try_new(said).ok()
 }

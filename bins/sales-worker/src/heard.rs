@@ -62,3 +62,52 @@ pub(crate) fn text<const MAX: usize>(said: &str) -> Option<Text<MAX>> {
 fn last4(said: &str) -> Option<Last4> {
     Last4::try_new(said).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use tillstream_domain::{
+        id::{CardPaymentId, MerchantId},
+        money::Currency,
+    };
+    use tillstream_terminal::Money;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn key(payment: u128) -> Key {
+        Key { merchant: MerchantId::new(Uuid::nil()), payment: CardPaymentId::new(Uuid::from_u128(payment)) }
+    }
+
+    fn captured_with(units: i64, reference: &str) -> Payment {
+        let money = Money {
+            amount: Amount::try_new(units).unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            reference: Some(reference.to_owned()),
+            brand: None,
+            last4: Some("12345".to_owned()),
+        };
+        Payment { key: key(1), status: Status::Captured, order: None, money: Some(money), reason: None }
+    }
+
+    #[test]
+    fn money_counts_whatever_else_a_provider_says() {
+        let said = |reference: &str| match of(key(1), &captured_with(200, reference)) {
+            Ok(Some(Heard::Captured(taken))) => taken,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said("ch_1").reference.unwrap().as_str(), "ch_1");
+        assert_eq!(said(&"x".repeat(99)).reference.unwrap().as_str(), "x".repeat(64));
+        // Never a card number, nor more of it than its end.
+        assert_eq!((said("4242 4242 4242 4242").reference, said("").last4), (None, None));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_no_answer() {
+        assert!(of(key(2), &captured_with(200, "")).is_err(), "it is about another payment");
+        assert!(of(key(1), &captured_with(0, "")).is_err());
+        assert!(of(key(1), &Payment { money: None, ..captured_with(200, "") }).is_err());
+        assert!(captured(&Payment { money: None, ..captured_with(200, "") }).is_none());
+        assert!(captured(&Payment { status: Status::Refunded, ..captured_with(200, "") }).is_none());
+        assert_eq!(of(key(1), &Payment { status: Status::Pending, ..captured_with(200, "") }), Ok(None));
+    }
+}

@@ -8,6 +8,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use prometheus::IntCounterVec;
 use serde::Deserialize;
 use tillstream_bus::{Bus, PublishError, publish::pack, subject::Class};
 use tillstream_contract::{Envelope, Message, card_payment::CardPaymentAnswer, sale::Command};
@@ -82,13 +83,19 @@ pub struct Driver<P> {
     bus: Bus,
     pool: PgPool,
     settings: TerminalSettings,
+    calls: IntCounterVec,
 }
 
 impl<P: Provider> Driver<P> {
     /// Asks `provider` about what is in the database of `pool`, and tells `bus` what it says.
     #[must_use]
-    pub const fn new(provider: P, process: Process, bus: Bus, pool: PgPool, settings: TerminalSettings) -> Self {
-        Self { provider, process, bus, pool, settings }
+    pub fn new(provider: P, process: Process, bus: Bus, pool: PgPool, settings: TerminalSettings) -> Self {
+        let calls = process.metrics.counter(
+            "tillstream_terminal_calls_total",
+            "What the provider of card terminals was asked, and how that went: `answered`, `refused`, `no_answer`",
+            &["call", "outcome"],
+        );
+        Self { provider, process, bus, pool, settings, calls }
     }
 
     /// Asks until the process stops.
@@ -159,20 +166,32 @@ impl<P: Provider> Driver<P> {
 
     /// The one thing that is to be done now. Money is taken by nothing but the first.
     async fn ask(&self, key: Key, due: &Due) -> Result<Payment, Failure> {
+        if due.cancelling && due.taken {
+            return self.count("refund", self.provider.refund(key).await);
+        }
         if due.cancelling {
-            return if due.taken { self.provider.refund(key).await } else { self.provider.cancel(key).await };
+            return self.count("cancel", self.provider.cancel(key).await);
         }
         if due.asked == 1 {
-            return self.provider.start(key, &order(&due.order)).await;
+            return self.count("start", self.provider.start(key, &order(&due.order)).await);
         }
-        match self.provider.ask(key).await? {
-            // What it has never heard of cannot come any more afterwards.
-            None => self.provider.cancel(key).await,
-            Some(payment) if payment.status == Status::Pending && due.age_ms > self.settings.patience_ms => {
-                self.provider.cancel(key).await
+        match self.count("ask", self.provider.ask(key).await)? {
+            Some(payment) if payment.status != Status::Pending || due.age_ms <= self.settings.patience_ms => {
+                Ok(payment)
             }
-            Some(payment) => Ok(payment),
+            // What it has never heard of cannot come any more afterwards.
+            _ => self.count("cancel", self.provider.cancel(key).await),
         }
+    }
+
+    fn count<T>(&self, call: &str, answer: Result<T, Failure>) -> Result<T, Failure> {
+        let outcome = match &answer {
+            Ok(_) => "answered",
+            Err(Failure::Refused(_)) => "refused",
+            Err(Failure::NoAnswer(_)) => "no_answer",
+        };
+        self.calls.with_label_values(&[call, outcome]).inc();
+        answer
     }
 
     fn later(&self, due: &Due, what: &'static str, error: &(dyn std::error::Error + 'static)) -> u32 {
@@ -225,7 +244,7 @@ impl<P: Provider> Driver<P> {
 
     /// Compares a page of captures with the books: where the next begins, and whether there may be one.
     async fn compare(&self, cursor: Option<&str>) -> anyhow::Result<(String, bool)> {
-        let page = self.provider.captured_since(cursor).await?;
+        let page = self.count("captured_since", self.provider.captured_since(cursor).await)?;
         let found: Vec<_> = page.items.iter().filter_map(heard::captured).collect();
         let capture = |(key, taken, _): &heard::Captured| Capture {
             merchant: key.merchant,

@@ -28,6 +28,7 @@ COPY libs/domain/Cargo.toml libs/domain/
 COPY libs/runtime/Cargo.toml libs/runtime/
 COPY libs/servers/Cargo.toml libs/servers/
 COPY libs/store/Cargo.toml libs/store/
+COPY libs/terminal/Cargo.toml libs/terminal/
 COPY libs/testkit/Cargo.toml libs/testkit/
 COPY libs/tidy/Cargo.toml libs/tidy/
 COPY libs/till/Cargo.toml libs/till/

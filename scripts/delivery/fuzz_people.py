@@ -85,6 +85,10 @@ class People:
             self.send("POST", f"/v1/shifts/{shift}/{step}", where, self.system.up["token"])
         return shift, where
 
+    def card_payment(self, where):
+        """A card payment, which the simulator approves."""
+        return self.make("/v1/card-payments", {**where, "terminal": "T1", "amount": 100, "currency": "EUR"})["id"]
+
     def examples(self, store):
         """Operation -> a request that succeeds once for the operator."""
         merchant = self.send("GET", "/v1/merchant", token=self.system.up["token"])
@@ -106,6 +110,8 @@ class People:
             "POST /v1/registers/{id}/enrolment": request(self.make("/v1/registers", {"store": store, "code": "F-0"})["id"]),
             "POST /v1/registers": request(body={"store": store, "code": "F-1"}),
             "POST /v1/accounts/{id}/transfer": request(self.credit(store), {"store": store, "to": self.credit(store)}),
+            "GET /v1/card-payments/{id}": request(self.card_payment(using)),
+            "POST /v1/card-payments/{id}/cancel": request(self.card_payment(using), {"store": store, "refund": True}),
             "PUT /v1/promotions/{id}": request(promotion, {"id": promotion, "name": "Offer", "effect": {"percent": "10"}}),
             "DELETE /v1/promotions/{id}": request(over, version=1),
             "PUT /v1/price-lists/{id}": request(listed, {"id": listed, "name": "Summer"}),

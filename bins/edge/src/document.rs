@@ -24,6 +24,7 @@ use crate::Edge;
     tags(
         (name = "sales", description = "Sales and their receipts"),
         (name = "accounts", description = "Gift cards and store credit"),
+        (name = "card payments", description = "Card payments at terminals"),
         (name = "stock", description = "Stock levels and adjustments"),
         (name = "catalogue", description = "Products and registers"),
         (name = "identity", description = "The merchant, its stores and registers, and who may do what"),

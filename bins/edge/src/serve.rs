@@ -33,8 +33,8 @@ use crate::{
     middleware::observe,
     problem::Problem,
     routes::{
-        accounts, audit, baskets, commands, events, keys, merchant, passwords, pins, prices, privacy, products, quotes,
-        receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
+        accounts, audit, baskets, card_payments, commands, events, keys, merchant, passwords, pins, prices, privacy,
+        products, quotes, receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
     },
 };
 
@@ -147,6 +147,9 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(baskets::show))
         .routes(routes!(baskets::take))
         .routes(routes!(baskets::discard))
+        .routes(routes!(card_payments::start, card_payments::list))
+        .routes(routes!(card_payments::show))
+        .routes(routes!(card_payments::cancel))
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     backup, deadletters, doctor, down, journal, load, migrate, operator::Data, owner, run, schemas, secrets, seed,
-    smoke, streams, token, topology, torture, up,
+    smoke, streams, terminal, token, topology, torture, up,
 };
 
 /// The operator's tool of Tillstream, and the whole shop system on one machine
@@ -60,6 +60,8 @@ enum Command {
     Schemas(schemas::Options),
     /// Sell one item over HTTP, and wait until it is recorded, receipted and out of stock
     Smoke(smoke::Options),
+    /// Stand in for a provider of card terminals: no money moves, and an amount's last two digits say what happens
+    Terminal(terminal::Options),
     /// Sell as many tills would, and measure
     Load(load::Args),
     /// Sell through faults on a private system, and check that nothing was lost, doubled or changed
@@ -113,6 +115,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deadletters(command) => deadletters::command(command).await?,
         Command::Schemas(options) => schemas::command(&options)?,
         Command::Smoke(options) => smoke::command(options).await?,
+        Command::Terminal(options) => terminal::command(options).await?,
         Command::Load(args) => return load::run(args).await,
         Command::Torture(args) => return Ok(torture::run(args).await),
         Command::Doctor(options) => return doctor::command(&options).await,

@@ -231,6 +231,9 @@ kinds! {
         ParkBasket = "sale.park_basket.v1",
         TakeBasket = "sale.take_basket.v1",
         DropBasket = "sale.drop_basket.v1",
+        StartCardPayment = "sale.start_card_payment.v1",
+        CancelCardPayment = "sale.cancel_card_payment.v1",
+        SettleCardPayment = "sale.settle_card_payment.v1",
     }
     sale::Event {
         Recorded = "sale.recorded.v1",
@@ -247,6 +250,7 @@ kinds! {
         BasketParked = "sale.basket_parked.v1",
         BasketTaken = "sale.basket_taken.v1",
         BasketDropped = "sale.basket_dropped.v1",
+        CardPaymentChanged = "sale.card_payment_changed.v1",
     }
     stock::Command { Adjust = "stock.adjust.v1" }
     stock::Event { Moved = "stock.moved.v1" }

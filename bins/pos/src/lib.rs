@@ -22,6 +22,7 @@ pub mod seed;
 mod smoke;
 pub mod stack;
 mod streams;
+mod terminal;
 pub mod token;
 pub mod topology;
 pub mod torture;

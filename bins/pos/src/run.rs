@@ -26,7 +26,7 @@ pub(crate) fn command(options: Options) -> ExitCode {
         Role::StockWorker => start(role.name(), &options, tillstream_stock_worker::run),
         Role::IdentityWorker => start(role.name(), &options, tillstream_identity_worker::run),
         Role::ReceiptsWorker => start(role.name(), &options, tillstream_receipts_worker::run),
-        Role::Postgres | Role::Nats => {
+        Role::Postgres | Role::Nats | Role::Terminal => {
             eprintln!("pos: {role} is a program of its own; `pos up` starts it");
             ExitCode::FAILURE
         }

@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// Copy the database's log into this folder, on another disk, at most a minute late; see `pos backup`
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
+    /// Reach card terminals at this provider, `http://host:port`; without it a demo shop has a simulator
+    #[arg(long, value_name = "URL")]
+    terminals: Option<String>,
     /// Plant no demo shop
     #[arg(long)]
     no_shop: bool,
@@ -47,6 +50,7 @@ pub(crate) async fn command(options: Options) -> anyhow::Result<()> {
         shop: (!options.no_shop).then_some(size),
         log_filter: options.log,
         archive: options.archive,
+        terminals: options.terminals,
         output: output.clone(),
         ..StackOptions::new(options.data)?
     };

@@ -31,6 +31,7 @@ pub struct Config {
     database: DatabaseSettings,
     worker: WorkerSettings,
     trim: TrimSettings,
+    terminal: TerminalSettings,
     tracing: TracingSettings,
 }
 
@@ -63,8 +64,17 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let trimming = trim::every(process.clone(), bus.clone(), config.trim);
     let sweeping = basket::sweep(process.clone(), pool.clone());
     let counting = count_dead_letters(process.clone(), bus.clone());
-    let station = Station::new(Sales::default(), process, bus, pool, config.worker);
-    tokio::join!(station.run(), trimming, sweeping, counting);
+    let provider = config.terminal.provider()?;
+    let sales = if provider.is_some() { Sales::with_terminals() } else { Sales::default() };
+    let asking = provider
+        .map(|provider| Driver::new(provider, process.clone(), bus.clone(), pool.clone(), config.terminal).run());
+    let asking = async {
+        if let Some(asking) = asking {
+            asking.await;
+        }
+    };
+    let station = Station::new(sales, process, bus, pool, config.worker);
+    tokio::join!(station.run(), trimming, sweeping, counting, asking);
     Ok(())
 }
 
@@ -83,15 +93,30 @@ async fn count_dead_letters(process: Process, bus: Bus) {
 
 mod account;
 mod basket;
+mod card_payment;
+mod heard;
 mod price;
 mod sale;
 mod shift;
+mod terminal;
 mod trim;
+
+pub use terminal::{Driver, TerminalSettings};
 
 /// Decides on what happens at the counter.
 #[derive(Debug, Default)]
 pub struct Sales {
     prices: price::Cache,
+    /// Whether there are card terminals.
+    terminals: bool,
+}
+
+impl Sales {
+    /// Also starts card payments, which a [`Driver`] then asks about.
+    #[must_use]
+    pub fn with_terminals() -> Self {
+        Self { terminals: true, ..Self::default() }
+    }
 }
 
 /// What a batch needs to know, and what its decisions change.
@@ -103,6 +128,7 @@ pub struct State {
     prices: price::State,
     accounts: account::State,
     baskets: basket::State,
+    cards: card_payment::State,
 }
 
 impl Worker for Sales {
@@ -120,8 +146,8 @@ impl Worker for Sales {
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
         let (mut shifts, mut prices) = (shift::Wanted::default(), price::Wanted::default());
-        let mut accounts = account::Wanted::default();
         let mut baskets = basket::Wanted::default();
+        let (mut accounts, mut cards) = (account::Wanted::default(), card_payment::Wanted::default());
         let mut moments = Vec::new();
         for item in batch {
             let merchant = item.envelope.merchant;
@@ -132,11 +158,13 @@ impl Worker for Sales {
                     moments.push((merchant, new.store, new.sold_at.unwrap_or(item.envelope.at)));
                     shifts.at(&mut books, merchant, new.store, new.register);
                     accounts.submit(merchant, new);
+                    cards.submit(merchant, new);
                 }
                 Command::Void(new) => {
                     sales.void(merchant, new);
                     shifts.at(&mut books, merchant, new.store, new.register);
                     accounts.void(merchant, new);
+                    cards.void(merchant, new);
                 }
                 Command::PutPromotion(_)
                 | Command::EndPromotion(_)
@@ -172,6 +200,9 @@ impl Worker for Sales {
                 Command::TakeBasket(target) | Command::DropBasket(target) => {
                     baskets.end(&mut books, merchant, target);
                 }
+                Command::StartCardPayment(new) => cards.start(&mut books, &item.envelope, new),
+                Command::CancelCardPayment(cancel) => cards.one(merchant, cancel.payment),
+                Command::SettleCardPayment(answer) => cards.settle(&mut books, merchant, answer),
             }
         }
         let wanted = books;
@@ -180,12 +211,13 @@ impl Worker for Sales {
         moments.retain(|(merchant, ..)| books.get(merchant).is_some_and(|books| books.prices().is_some()));
         let mut sales = sales.load(conn).await?;
         let accounts = accounts.load(conn).await?;
+        let cards = cards.load(conn).await?;
         let shifts = shifts.load(conn, &books).await?;
         sales.look_up_tickets(conn).await?;
         sales.at = price::walls(conn, moments).await?;
         let prices = prices.load(conn).await?;
         let baskets = baskets.load(conn).await?;
-        Ok(State { books, sales, shifts, prices, accounts, baskets })
+        Ok(State { books, sales, shifts, prices, accounts, cards, baskets })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
@@ -194,10 +226,16 @@ impl Worker for Sales {
             return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
         };
         let event = match &item.message {
-            Command::Submit(new) => {
-                state.sales.submit(books, (&mut state.shifts, &mut state.accounts), envelope, new, now)
+            Command::Submit(new) => state.sales.submit(
+                books,
+                (&mut state.shifts, &mut state.accounts, &mut state.cards),
+                envelope,
+                new,
+                now,
+            ),
+            Command::Void(new) => {
+                state.sales.void((&mut state.shifts, &mut state.accounts, &mut state.cards), envelope, new, now)
             }
-            Command::Void(new) => state.sales.void((&mut state.shifts, &mut state.accounts), envelope, new, now),
             Command::PutPromotion(put) => state.prices.put_promotion(envelope.merchant, put),
             Command::EndPromotion(end) => state.prices.end_promotion(envelope.merchant, end),
             Command::PutPriceList(put) => state.prices.put_list(envelope.merchant, put),
@@ -215,6 +253,9 @@ impl Worker for Sales {
             Command::ParkBasket(new) => state.baskets.park(books, envelope, new, now),
             Command::TakeBasket(target) => state.baskets.take(books, envelope, target, now),
             Command::DropBasket(target) => state.baskets.drop(books, envelope, target, now),
+            Command::StartCardPayment(new) => state.cards.start(books, envelope, (new, self.terminals), now),
+            Command::CancelCardPayment(cancel) => state.cards.cancel(envelope, cancel, now),
+            Command::SettleCardPayment(answer) => state.cards.settle(books, envelope, answer, now),
         };
         match event {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
@@ -227,6 +268,7 @@ impl Worker for Sales {
         state.prices.save(conn).await?;
         state.accounts.save(conn).await?;
         state.baskets.save(conn).await?;
+        state.cards.save(conn).await?;
         state.shifts.save(conn, now).await
     }
 }

@@ -22,6 +22,7 @@ use tillstream_store::{
 
 use crate::{
     account::{self, Sold},
+    card_payment,
     price::Walls,
     shift,
 };
@@ -95,7 +96,7 @@ impl State {
     pub(crate) fn submit(
         &mut self,
         books: &Books,
-        (shifts, accounts): (&mut shift::State, &mut account::State),
+        (shifts, accounts, cards): (&mut shift::State, &mut account::State, &mut card_payment::State),
         envelope: &Envelope,
         new: &NewSale,
         now: Timestamp,
@@ -105,16 +106,19 @@ impl State {
         submission.asked.at = self.at.get(&(merchant, new.store, submission.sold_at)).copied();
         // It changes nothing yet: the sale may still be refused.
         let mut moves = accounts.pay(merchant, &submission, now)?;
+        let mut matches = cards.pay(merchant, &submission)?;
         let pasts = self.pasts.entry(merchant).or_default();
         let mut sale = domain::submit(books, &submission, pasts, now)?;
         sale.flags.append(&mut moves.flags);
+        sale.flags.append(&mut matches.flags);
         accounts.apply(merchant, moves);
+        cards.apply(merchant, matches, now);
         Ok(self.complete(shifts, sale))
     }
 
     pub(crate) fn void(
         &mut self,
-        (shifts, accounts): (&mut shift::State, &mut account::State),
+        (shifts, accounts, cards): (&mut shift::State, &mut account::State, &mut card_payment::State),
         envelope: &Envelope,
         new: &NewVoid,
         now: Timestamp,
@@ -128,6 +132,7 @@ impl State {
         let moves = accounts.undo(merchant, (new.sale, sale.id), now)?;
         // Nothing stands in its way any more.
         accounts.apply(merchant, moves);
+        cards.release(merchant, new.sale, now);
         pasts.extend(past.map(|past| (new.sale, past)));
         Ok(self.complete(shifts, sale))
     }

@@ -42,6 +42,8 @@ pub fn permissions(role: &str, partitions: u16) -> Permissions {
         }
         if role == "sales" {
             publish.extend(trim(partition));
+            // What a provider of card terminals says goes the way of every command.
+            publish.push(Class::Command.subject("sale", partition));
         }
     }
     if role == "sales" {

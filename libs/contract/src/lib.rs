@@ -7,6 +7,7 @@
 pub mod account;
 pub mod answer;
 pub mod basket;
+pub mod card_payment;
 pub mod dead;
 pub mod envelope;
 pub mod identity;

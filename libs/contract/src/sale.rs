@@ -27,6 +27,7 @@ use crate::{
     Envelope,
     account::{AccountChanged, NewGiftCard, NewStoreCredit, Reload, Transfer, Transferred},
     basket::{BasketChanged, BasketTarget, NewBasket},
+    card_payment::{CardPaymentAnswer, CardPaymentCancel, CardPaymentChanged, NewCardPayment},
     envelope::messages,
     identity::Changed,
     price::{NewPrices, PriceListToPut, PromotionToPut, ToEnd},
@@ -74,6 +75,12 @@ messages! {
         TakeBasket(BasketTarget) = "sale.take_basket.v1",
         /// Throw a parked basket away.
         DropBasket(BasketTarget) = "sale.drop_basket.v1",
+        /// Start a card payment at a terminal.
+        StartCardPayment(NewCardPayment) = "sale.start_card_payment.v1",
+        /// Undo a card payment.
+        CancelCardPayment(CardPaymentCancel) = "sale.cancel_card_payment.v1",
+        /// Take down what a provider says of a card payment.
+        SettleCardPayment(CardPaymentAnswer) = "sale.settle_card_payment.v1",
     }
 }
 
@@ -108,6 +115,8 @@ messages! {
         BasketTaken(BasketChanged) = "sale.basket_taken.v1",
         /// A basket was thrown away.
         BasketDropped(BasketChanged) = "sale.basket_dropped.v1",
+        /// A card payment has come further.
+        CardPaymentChanged(CardPaymentChanged) = "sale.card_payment_changed.v1",
     }
 }
 
@@ -145,6 +154,7 @@ impl Event {
             Self::AccountIssued(changed) | Self::AccountReloaded(changed) => changed.store,
             Self::BalanceTransferred(transferred) => transferred.store,
             Self::BasketParked(changed) | Self::BasketTaken(changed) | Self::BasketDropped(changed) => changed.store,
+            Self::CardPaymentChanged(changed) => changed.payment.store,
         })
     }
 
@@ -165,6 +175,7 @@ impl Event {
             Self::BasketParked(body) | Self::BasketTaken(body) | Self::BasketDropped(body) => {
                 serde_json::to_value(body)
             }
+            Self::CardPaymentChanged(body) => serde_json::to_value(body),
         }
     }
 
@@ -186,6 +197,7 @@ impl Event {
             Self::BasketParked(changed) | Self::BasketTaken(changed) | Self::BasketDropped(changed) => {
                 serde_json::to_value(changed)
             }
+            Self::CardPaymentChanged(changed) => serde_json::to_value(&changed.payment),
         }
     }
 }
@@ -211,6 +223,9 @@ impl crate::Command for Command {
             Self::TransferBalance(transfer) => transfer.need(),
             Self::ParkBasket(basket) => basket.need(),
             Self::TakeBasket(target) | Self::DropBasket(target) => target.need(),
+            Self::StartCardPayment(payment) => payment.need(),
+            Self::CancelCardPayment(cancel) => cancel.need(),
+            Self::SettleCardPayment(_) => CardPaymentAnswer::need(),
         }
     }
 }

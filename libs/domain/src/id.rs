@@ -89,9 +89,17 @@ ids! {
     AccountId
     /// Identifies a parked basket: the id of the command that parked it.
     BasketId
+    /// Identifies a card payment at a terminal: the id of the command that started it.
+    CardPaymentId
 }
 
 impl From<CommandId> for AccountId {
+    fn from(command: CommandId) -> Self {
+        Self(command.0)
+    }
+}
+
+impl From<CommandId> for CardPaymentId {
     fn from(command: CommandId) -> Self {
         Self(command.0)
     }

@@ -116,6 +116,9 @@ pub enum Invalid {
     /// Not a PIN, or one that others try first.
     #[error("a PIN is 4 to 8 digits, not all the same and no straight run")]
     Pin,
+    /// Not a state of a card payment.
+    #[error("a card payment is started, unknown, approved, declined, cancelled or reversed")]
+    CardPaymentState,
     /// Not representable in the canonical JSON of receipts.
     #[error("number is not an integer within ±9007199254740991")]
     Number,
@@ -160,6 +163,7 @@ impl Invalid {
             Self::Hash => "invalid_hash",
             Self::Code => "invalid_code",
             Self::Pin => "invalid_pin",
+            Self::CardPaymentState => "invalid_card_payment_state",
             Self::Number => "invalid_number",
         }
     }

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod barcode;
 pub mod basket;
+pub mod card_payment;
 mod decimal;
 pub mod id;
 pub mod identity;

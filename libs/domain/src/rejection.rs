@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::{
     account::AccountRejection,
     basket::BasketRejection,
+    card_payment::CardPaymentRejection,
     id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, ShiftId, StoreId, UserId},
     identity::{Need, Permission},
     money::{Amount, Currency, Overflow},
@@ -288,6 +289,9 @@ pub enum Rejection {
     /// A parked basket stands in the way.
     #[error(transparent)]
     Basket(#[from] BasketRejection),
+    /// A card payment stands in the way.
+    #[error(transparent)]
+    CardPayment(#[from] CardPaymentRejection),
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
@@ -364,6 +368,7 @@ impl Rejection {
             Self::Account(rejection) => rejection.code(),
             Self::UnknownTimeZone(_) => "unknown_time_zone",
             Self::Basket(rejection) => rejection.code(),
+            Self::CardPayment(rejection) => rejection.code(),
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
             Self::UnknownKey(_) => "unknown_key",
@@ -431,6 +436,7 @@ impl Rejection {
             Self::Account(rejection) => return rejection.pointer(),
             Self::UnknownTimeZone(_) => "/time_zone".to_owned(),
             Self::Basket(rejection) => return rejection.pointer(),
+            Self::CardPayment(rejection) => return rejection.pointer(),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
             Self::TooManyGrants { .. } | Self::BeyondOwnRights | Self::UnknownGrantStore(_) => "/grants".to_owned(),

@@ -251,4 +251,7 @@ pub enum Flag {
     AccountUnknown,
     /// A gift card or store credit had expired: it was taken without a connection.
     AccountExpired,
+    /// A card payment that it names is not known, has not taken that much or belongs to another sale: it was named without a
+    /// connection.
+    CardPaymentUnmatched,
 }

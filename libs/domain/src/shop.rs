@@ -88,6 +88,7 @@ pub(crate) fn submission(number: u128) -> Submission {
         reference: Some(Text::try_new("T-1 0042").unwrap()),
         brand: Some(Text::try_new("Visa").unwrap()),
         last4: Some(Last4::try_new("1111").unwrap()),
+        payment: None,
     };
     Submission {
         id: sale_id(number),
@@ -154,7 +155,7 @@ prop_compose! {
         if let Err(crate::Rejection::PaymentShort { missing }) = submit(&books, &submission, &mut Pasts::new(), noon()) {
             let by_card = card.min(missing.get());
             let Payment::Card { reference, brand, last4, .. } = self::submission(0).payments.swap_remove(0) else { unreachable!() };
-            submission.payments.push(Payment::Card { amount: amount(by_card), reference, brand, last4 });
+            submission.payments.push(Payment::Card { amount: amount(by_card), reference, brand, last4, payment: None });
             if by_card < missing.get() {
                 submission.payments.push(cash(missing.get() - by_card + over));
             }

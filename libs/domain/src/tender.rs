@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Invalid, Rejection,
-    id::AccountId,
+    id::{AccountId, CardPaymentId},
     money::{Amount, Overflow},
     tax::TaxRules,
     text::Text,
@@ -79,6 +79,8 @@ pub enum Payment {
         brand: Option<Brand>,
         /// The last four digits of the card's number.
         last4: Option<Last4>,
+        /// The payment at a terminal that took it.
+        payment: Option<CardPaymentId>,
     },
     /// A gift card of the merchant's.
     GiftCard {

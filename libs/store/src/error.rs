@@ -60,6 +60,7 @@ impl Error {
                     "23" if error.constraint() == Some("inbox_once") => Fault::Conflict,
                     // Another worker opened the same account, or one with the same number: next time it is seen.
                     "23" if error.constraint().is_some_and(|name| name.starts_with("account_")) => Fault::Conflict,
+                    "23" if error.constraint() == Some("card_payment_once") => Fault::Conflict,
                     // Data exception, integrity violation, program limit exceeded, internal error.
                     "22" | "23" | "54" | "XX" => Fault::Data,
                     _ => Fault::Unavailable,

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod audit;
 pub mod basket;
+pub mod card_payment;
 pub mod catalog;
 pub mod connect;
 mod error;

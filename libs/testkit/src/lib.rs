@@ -8,10 +8,12 @@ mod fixture;
 mod http;
 mod shop;
 mod staff;
+mod terminals;
 mod till;
 
 pub use database::Database;
 pub use fixture::{Fixture, NEXT_DOOR, SHOP};
 pub use http::{Answer, Call};
 pub use shop::{Shop, ShopOptions, receipts};
+pub use terminals::{Asking, Terminals, key};
 pub use till::Till;

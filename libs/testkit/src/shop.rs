@@ -22,7 +22,6 @@ use tillstream_runtime::{
     trace::Tracing,
     worker::{PullSettings, Station, WorkerSettings},
 };
-use tillstream_sales_worker::Sales;
 use tillstream_servers::{Programs, child::Child, free_port, nats};
 use tillstream_stock_worker::{Adjustments, Depletion};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
@@ -49,6 +48,8 @@ pub struct ShopOptions {
     pub collector: String,
     /// This share of them is recorded.
     pub sample_ratio: f64,
+    /// Whether there are card terminals; see [`Shop::terminals`].
+    pub terminals: bool,
 }
 
 impl Default for ShopOptions {
@@ -60,6 +61,7 @@ impl Default for ShopOptions {
             partitions: 1,
             collector: String::new(),
             sample_ratio: 1.0,
+            terminals: false,
         }
     }
 }
@@ -148,6 +150,10 @@ impl Shop {
             shop.start_workers().await;
         }
         shop
+    }
+
+    pub(crate) const fn options(&self) -> &ShopOptions {
+        &self.options
     }
 
     /// The edge's routes.
@@ -249,7 +255,7 @@ impl Shop {
             .map(|name| traced(name, &process, &self.options));
         self.tracings.extend([&sales, &stock, &issuer, &keeper].map(|process| process.tracing.clone()));
         let tasks = vec![
-            tokio::spawn(self.station(Sales::default(), &sales).await.run()),
+            tokio::spawn(self.station(self.sales(), &sales).await.run()),
             tokio::spawn(self.station(Depletion, &stock).await.run()),
             tokio::spawn(self.station(Adjustments, &stock).await.run()),
             tokio::spawn(self.station(receipts(), &issuer).await.run()),
@@ -304,7 +310,7 @@ impl Shop {
     pub async fn drain(&self) {
         if self.workers.is_none() {
             let process = process(&self.clock, &self.ids, Stop::default());
-            self.drain_one(Sales::default(), &process).await;
+            self.drain_one(self.sales(), &process).await;
             self.drain_one(Adjustments, &process).await;
             self.drain_one(Depletion, &process).await;
             self.drain_one(receipts(), &process).await;

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod baskets;
+pub(crate) mod card_payments;
 mod changes;
 pub(crate) mod commands;
 pub(crate) mod events;

@@ -106,6 +106,12 @@ impl Stack {
         setup::database(self).await?;
         setup::bus(self).await?;
         self.write_settings()?;
+        if self.simulates_terminals() {
+            self.output().say("starting a simulator of card terminals");
+            self.supervise(Role::Terminal);
+            let url = format!("{}/payments", self.ports.admin_url(Role::Terminal));
+            self.until_ready(Role::Terminal, says_yes(Role::Terminal, &url)).await?;
+        }
         self.output().say("starting the edge and the workers");
         for role in Role::PARTS {
             self.supervise(role);
@@ -121,7 +127,7 @@ impl Stack {
     /// When a process can't be ended; the others are.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         let mut outcome = Ok(());
-        for together in [&[Role::Edge][..], &Role::WORKERS, &[Role::Nats], &[Role::Postgres]] {
+        for together in [&[Role::Edge][..], &Role::WORKERS, &[Role::Terminal, Role::Nats], &[Role::Postgres]] {
             let ended = join_all(
                 together
                     .iter()
@@ -274,6 +280,7 @@ impl Stack {
     fn supervise(&mut self, role: Role) {
         let launch = match role {
             Role::Postgres | Role::Nats => self.servers.launcher(role),
+            Role::Terminal => simulated_by(&self.options.program, &self.ports.admin_url(role)),
             _ => run_by(&self.options.program, role, &self.folder.settings(role)),
         };
         let child = Supervised::start(role, launch, self.folder.run(), self.output().clone(), self.changed.clone());
@@ -288,22 +295,37 @@ impl Stack {
         }
     }
 
-    async fn answers(&self, role: Role) -> anyhow::Result<()> {
-        let url = self.readiness_url(role);
-        let mut last = "nothing".to_owned();
-        let asked = async {
-            loop {
-                match http::get(&url, Duration::from_secs(2)).await {
-                    Ok((200, _)) => return,
-                    Ok((_, body)) => last = body,
-                    Err(error) => last = format!("{error:#}"),
-                }
-                sleep(PAUSE).await;
-            }
-        };
-        let outcome = tokio::time::timeout(READY, asked).await;
-        outcome.with_context(|| format!("{role} is not ready after {} s; it says: {last}", READY.as_secs()))
+    /// Where card terminals are reached, if there are any.
+    fn terminals(&self) -> Option<String> {
+        let simulated = || self.simulates_terminals().then(|| self.ports.admin_url(Role::Terminal));
+        self.options.terminals.clone().or_else(simulated)
     }
+
+    /// A simulator approves what nobody pays: it is for demo shops alone.
+    fn simulates_terminals(&self) -> bool {
+        self.options.terminals.is_none() && self.options.shop.is_some()
+    }
+
+    async fn answers(&self, role: Role) -> anyhow::Result<()> {
+        says_yes(role, &self.readiness_url(role)).await
+    }
+}
+
+/// Waits until a part answers with 200.
+async fn says_yes(role: Role, url: &str) -> anyhow::Result<()> {
+    let mut last = "nothing".to_owned();
+    let asked = async {
+        loop {
+            match http::get(url, Duration::from_secs(2)).await {
+                Ok((200, _)) => return,
+                Ok((_, body)) => last = body,
+                Err(error) => last = format!("{error:#}"),
+            }
+            sleep(PAUSE).await;
+        }
+    };
+    let outcome = tokio::time::timeout(READY, asked).await;
+    outcome.with_context(|| format!("{role} is not ready after {} s; it says: {last}", READY.as_secs()))
 }
 
 /// The folder's secrets. Those that are missing are made, unless there are books that the lost ones belong to.
@@ -326,6 +348,16 @@ fn run_by(program: &Path, role: Role, settings: &Path) -> supervisor::Launch {
     Box::new(move || {
         let mut command = tokio::process::Command::new(&program);
         command.args(["run", role.name(), "--config"]).arg(&settings);
+        Ok((command, tillstream_servers::child::StopSignal::Terminate))
+    })
+}
+
+/// A simulator is told where to listen, and keeps nothing.
+fn simulated_by(program: &Path, url: &str) -> supervisor::Launch {
+    let (program, listen) = (program.to_owned(), url.replace("http://", ""));
+    Box::new(move || {
+        let mut command = tokio::process::Command::new(&program);
+        command.args(["terminal", "--listen", &listen]);
         Ok((command, tillstream_servers::child::StopSignal::Terminate))
     })
 }

@@ -33,6 +33,8 @@ pub struct StackOptions {
     pub sabotage: Option<String>,
     /// Where PostgreSQL's log is copied to, for recovery to a moment; `None` for nowhere.
     pub archive: Option<PathBuf>,
+    /// The provider of card terminals, as `http://host:port`; `None` for a simulator, if there is a demo shop.
+    pub terminals: Option<String>,
     /// Where output goes.
     pub output: Output,
 }
@@ -54,6 +56,7 @@ impl StackOptions {
             log_filter: "info".to_owned(),
             sabotage: None,
             archive: None,
+            terminals: None,
             output: Output::quiet(),
         })
     }

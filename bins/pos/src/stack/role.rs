@@ -19,10 +19,13 @@ pub enum Role {
     IdentityWorker,
     /// Answers HTTP.
     Edge,
+    /// Stands in for a provider of card terminals where a demo shop is tried out. It is no part of the system itself.
+    #[value(skip)]
+    Terminal,
 }
 
 impl Role {
-    /// All, in the order in which they are started.
+    /// All of a system, in the order in which they are started.
     pub const ALL: [Self; 7] = [
         Self::Postgres,
         Self::Nats,
@@ -51,13 +54,14 @@ impl Role {
             Self::ReceiptsWorker => "receipts-worker",
             Self::IdentityWorker => "identity-worker",
             Self::Edge => "edge",
+            Self::Terminal => "terminal",
         }
     }
 
     /// Its user on the bus and, after `tillstream_`, in the database; none for the servers themselves.
     pub(crate) const fn user(self) -> Option<&'static str> {
         match self {
-            Self::Postgres | Self::Nats => None,
+            Self::Postgres | Self::Nats | Self::Terminal => None,
             Self::SalesWorker => Some("sales"),
             Self::StockWorker => Some("stock"),
             Self::ReceiptsWorker => Some("receipts"),

@@ -28,6 +28,7 @@ pub(crate) struct Ports {
     pub(crate) nats_monitor: u16,
     edge: SocketAddr,
     workers: [u16; 4],
+    terminal: u16,
 }
 
 impl Ports {
@@ -45,10 +46,10 @@ impl Ports {
         };
         // Held until all are chosen, so that no two are the same.
         let any = || free_listener().context("find a free port on 127.0.0.1");
-        let held = [any()?, any()?, any()?, any()?, any()?, any()?, any()?];
+        let held = [any()?, any()?, any()?, any()?, any()?, any()?, any()?, any()?];
         let port = |index: usize| held[index].local_addr().map(|address| address.port());
         let workers = [port(3)?, port(4)?, port(5)?, port(6)?];
-        Ok(Self { postgres: port(0)?, nats: port(1)?, nats_monitor: port(2)?, edge, workers })
+        Ok(Self { postgres: port(0)?, nats: port(1)?, nats_monitor: port(2)?, edge, workers, terminal: port(7)? })
     }
 
     /// The edge, as this machine reaches it.
@@ -70,6 +71,7 @@ impl Ports {
             Role::StockWorker => self.workers[1],
             Role::ReceiptsWorker => self.workers[2],
             Role::IdentityWorker => self.workers[3],
+            Role::Terminal => self.terminal,
         };
         format!("http://127.0.0.1:{port}")
     }
@@ -117,6 +119,11 @@ impl Stack {
             && let Some(sabotage) = &self.options.sabotage
         {
             settings.insert("worker".to_owned(), table([("sabotage", sabotage.as_str().into())]).into());
+        }
+        if role == Role::SalesWorker
+            && let Some(url) = self.terminals()
+        {
+            settings.insert("terminal".to_owned(), table([("url", url.into())]).into());
         }
         let bus = [
             ("url", bus.url.into()),

@@ -28,7 +28,7 @@ fn promised() -> BTreeMap<&'static str, BTreeSet<String>> {
         (&ALL[..1], &["tillstream_edge_waiting", "tillstream_edge_stalled", "tillstream_edge_event_streams"]),
         (&WORKERS, &["tillstream_worker_messages_total", "tillstream_worker_redeliveries_total"]),
         (&WORKERS, &["tillstream_consumer_messages", "tillstream_consumer_oldest_pending_seconds"]),
-        (&WORKERS[..1], &["tillstream_dead_letters"]),
+        (&WORKERS[..1], &["tillstream_dead_letters", "tillstream_terminal_calls_total"]),
         (&WORKERS[2..3], &["tillstream_receipts_issued", "tillstream_receipts_series"]),
         (&WORKERS[1..3], &["tillstream_audit_checked_total", "tillstream_audit_faults"]),
         (&WORKERS[1..3], &["tillstream_audit_last_run_timestamp_seconds"]),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
-    id::AccountId,
+    id::{AccountId, CardPaymentId},
     money::Amount,
     tender::{self, Brand, Last4, Reference, TenderName, VoucherReference},
 };
@@ -32,6 +32,10 @@ pub enum Payment {
         /// The card number's last four digits. Never more: a text that holds a card number is refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         last4: Option<Last4>,
+        /// The card payment that took it, as `POST /v1/card-payments` started it. It must have taken just this amount, and
+        /// pays for one sale.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payment: Option<CardPaymentId>,
     },
     /// A gift card.
     GiftCard {
@@ -79,7 +83,9 @@ impl From<Payment> for tender::Payment {
     fn from(payment: Payment) -> Self {
         match payment {
             Payment::Cash { tendered } => Self::Cash { tendered },
-            Payment::Card { amount, reference, brand, last4 } => Self::Card { amount, reference, brand, last4 },
+            Payment::Card { amount, reference, brand, last4, payment } => {
+                Self::Card { amount, reference, brand, last4, payment }
+            }
             Payment::GiftCard { amount, account } => Self::GiftCard { amount, account },
             Payment::StoreCredit { amount, account } => Self::StoreCredit { amount, account },
             Payment::Voucher { amount, reference } => Self::Voucher { amount, reference },
@@ -93,7 +99,9 @@ impl From<tender::Payment> for Payment {
     fn from(payment: tender::Payment) -> Self {
         match payment {
             tender::Payment::Cash { tendered } => Self::Cash { tendered },
-            tender::Payment::Card { amount, reference, brand, last4 } => Self::Card { amount, reference, brand, last4 },
+            tender::Payment::Card { amount, reference, brand, last4, payment } => {
+                Self::Card { amount, reference, brand, last4, payment }
+            }
             tender::Payment::GiftCard { amount, account } => Self::GiftCard { amount, account },
             tender::Payment::StoreCredit { amount, account } => Self::StoreCredit { amount, account },
             tender::Payment::Voucher { amount, reference } => Self::Voucher { amount, reference },

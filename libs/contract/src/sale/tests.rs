@@ -1,7 +1,7 @@
 use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Strategy};
 use serde_bytes::ByteBuf;
 use tillstream_domain::{
-    id::{AccountId, CategoryId, CustomerId, MerchantId, PromotionId, ShiftId},
+    id::{AccountId, CardPaymentId, CategoryId, CustomerId, MerchantId, PromotionId, ShiftId},
     money::Rounding,
     sale::{Flag, Kind, Original, Seller},
     tax::{CashStep, Component, Rate, Tax, TaxGroup, TaxMode, TaxRounding, TaxRules},
@@ -92,12 +92,15 @@ fn payment() -> impl Strategy<Value = tender::Payment> {
     let last4 = option::of("[0-9]{4}").prop_map(|text| text.map(|text| Last4::try_new(&text).unwrap()));
     prop_oneof![
         amount().prop_map(|tendered| tender::Payment::Cash { tendered }),
-        (amount(), reference, brand, last4).prop_map(|(amount, reference, brand, last4)| tender::Payment::Card {
-            amount,
-            reference,
-            brand,
-            last4
-        }),
+        (amount(), reference, brand, last4, option::of(id(CardPaymentId::new))).prop_map(
+            |(amount, reference, brand, last4, payment)| tender::Payment::Card {
+                amount,
+                reference,
+                brand,
+                last4,
+                payment
+            }
+        ),
         (amount(), id(AccountId::new)).prop_map(|(amount, account)| tender::Payment::GiftCard { amount, account }),
         (amount(), id(AccountId::new)).prop_map(|(amount, account)| tender::Payment::StoreCredit { amount, account }),
         amount().prop_map(|amount| tender::Payment::Voucher { amount, reference: None }),

@@ -9,8 +9,8 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use tillstream_contract::{
-    Answers, Batch, Envelope, Message, Outcome, account, basket, dead::DeadLetter, identity, price, receipt, sale,
-    schema::Published, shift, stock,
+    Answers, Batch, Envelope, Message, Outcome, account, basket, card_payment, dead::DeadLetter, identity, price,
+    receipt, sale, schema::Published, shift, stock,
 };
 
 /// What there are samples of.
@@ -61,6 +61,10 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<sale::Event, basket::BasketChanged>("sale.basket_parked.v1"),
         body::<sale::Event, basket::BasketChanged>("sale.basket_taken.v1"),
         body::<sale::Event, basket::BasketChanged>("sale.basket_dropped.v1"),
+        body::<sale::Command, card_payment::NewCardPayment>("sale.start_card_payment.v1"),
+        body::<sale::Command, card_payment::CardPaymentCancel>("sale.cancel_card_payment.v1"),
+        body::<sale::Command, card_payment::CardPaymentAnswer>("sale.settle_card_payment.v1"),
+        body::<sale::Event, card_payment::CardPaymentChanged>("sale.card_payment_changed.v1"),
         body::<stock::Command, stock::NewAdjustment>("stock.adjust.v1"),
         body::<stock::Event, stock::Moved>("stock.moved.v1"),
         body::<receipt::Event, receipt::Issued>("receipt.issued.v1"),

@@ -12,7 +12,7 @@ fn cash(tendered: i64) -> Payment {
 }
 
 fn card(charged: i64) -> Payment {
-    Payment::Card { amount: amount(charged), reference: None, brand: None, last4: None }
+    Payment::Card { amount: amount(charged), reference: None, brand: None, last4: None, payment: None }
 }
 
 fn change(payments: &[Payment], total: i64) -> Result<i64, Rejection> {

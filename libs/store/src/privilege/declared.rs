@@ -44,6 +44,7 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (&["catalog.prices"], READ),
             (ACCOUNTS, READ),
             (&["sales.baskets"], READ),
+            (&["sales.card_payments"], READ),
         ],
     ),
     (
@@ -52,7 +53,7 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (CATALOG, READ),
             (IDENTITY, READ),
             (&["inbox.messages", "sales.sales", "sales.shifts", "sales.drawer_events", "sales.account_entries"], ADD),
-            (&["sales.drawers", "sales.reversals", "sales.totals", "sales.accounts"], KEEP),
+            (&["sales.drawers", "sales.reversals", "sales.totals", "sales.accounts", "sales.card_payments"], KEEP),
             (PRICES, KEEP),
             (&["catalog.prices"], ALL),
             (&["sales.baskets"], ALL),

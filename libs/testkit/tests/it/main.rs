@@ -7,6 +7,7 @@ mod accounts;
 mod audit;
 mod bad_input;
 mod baskets;
+mod card_payments;
 mod events;
 mod extremes;
 mod forbidden;

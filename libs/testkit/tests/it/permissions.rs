@@ -172,7 +172,9 @@ fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<V
         "put_price_list" => {
             (operation.path.replace("{id}", &sale.to_string()), Some(json!({"id": sale, "name": "Summer"})))
         }
-        "end_promotion" | "end_price_list" => path(operation.path.replace("{id}", &sale.to_string())),
+        "end_promotion" | "end_price_list" | "show_card_payment" => {
+            path(operation.path.replace("{id}", &sale.to_string()))
+        }
         "set_prices" => {
             let prices = json!({"prices": [{"product": SHOP.product("tea"), "unit_price": 1}]});
             (operation.path.replace("{id}", &sale.to_string()), Some(prices))
@@ -204,6 +206,12 @@ fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<V
             let body = json!({"store": store, "register": register});
             (operation.path.replace("{id}", &basket.to_string()), Some(body))
         }
+        "start_card_payment" => {
+            let body = json!({"store": store, "register": register, "terminal": "T1", "amount": 1, "currency": "EUR"});
+            (operation.path.clone(), Some(body))
+        }
+        "list_card_payments" => path(format!("/v1/card-payments?store={store}")),
+        "cancel_card_payment" => (operation.path.replace("{id}", &sale.to_string()), Some(json!({"store": store}))),
         "void_sale" => {
             let body = json!({"store": store, "register": register});
             (operation.path.replace("{id}", &sale.to_string()), Some(body))
@@ -316,7 +324,24 @@ async fn spot(shop: &Shop, store: StoreId, register: RegisterId) -> Spot {
     let parking = parking.json(&json!({"store": store, "register": register, "name": "Table 4", "draft": draft}));
     let parked = parking.send().await;
     assert_eq!(parked.status, StatusCode::CREATED, "{parked:?}");
+    card_payment(shop, sale, (store, register)).await;
     Spot { store, register, sale, shift, basket, user: UserId::new(Uuid::nil()) }
+}
+
+/// A card payment that is over, under the id of a sale.
+async fn card_payment(shop: &Shop, id: Uuid, (store, register): (StoreId, RegisterId)) {
+    sqlx::query(
+        "insert into sales.card_payments (merchant_id, payment_id, store_id, register_id, terminal, amount, currency, state,
+           cancelling, given_back, unmatched, started_at, changed_at)
+         values ($1, $2, $3, $4, 'T1', 1, 'EUR', 'declined', false, false, false, now(), now())",
+    )
+    .bind(SHOP.merchant().uuid())
+    .bind(id)
+    .bind(store.uuid())
+    .bind(register.uuid())
+    .execute(&shop.pool)
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

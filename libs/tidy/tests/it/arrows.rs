@@ -12,6 +12,7 @@ const ALL: &[&str] = &[
     "stock-worker",
     "identity-worker",
     "receipts-worker",
+    "terminal",
     "pos",
     "servers",
     "runtime",
@@ -24,16 +25,17 @@ const ALL: &[&str] = &[
 const BENCH: &[&str] = &["till-wasm", "pos", "servers", "runtime", "contract", "domain"];
 
 /// Each crate, and the crates of ours that it may use. What only tests use may be `testkit` besides.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("contract", &["domain"]),
     ("till", WIRE),
     ("till-wasm", &["domain"]),
     ("store", WIRE),
     ("bus", WIRE),
+    ("terminal", &["domain"]),
     ("runtime", &["store", "bus", "contract", "domain"]),
     ("edge", WORK),
-    ("sales-worker", WORK),
+    ("sales-worker", &["terminal", "runtime", "store", "bus", "contract", "domain"]),
     ("stock-worker", WORK),
     ("identity-worker", WORK),
     ("receipts-worker", WORK),

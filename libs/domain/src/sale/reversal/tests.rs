@@ -24,7 +24,7 @@ fn returning(number: u128, lines: Vec<NewLine>, payments: Vec<Payment>) -> Submi
 }
 
 fn card(units: i64) -> Payment {
-    Payment::Card { amount: amount(units), reference: None, brand: None, last4: None }
+    Payment::Card { amount: amount(units), reference: None, brand: None, last4: None, payment: None }
 }
 
 fn submitted(pasts: &mut Pasts, submission: &Submission) -> Result<Sale, Rejection> {

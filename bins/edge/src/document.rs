@@ -24,6 +24,7 @@ use crate::Edge;
     tags(
         (name = "sales", description = "Sales and their receipts"),
         (name = "accounts", description = "Gift cards and store credit"),
+        (name = "customers", description = "Customers, their groups and what they collect"),
         (name = "stock", description = "Stock levels and adjustments"),
         (name = "catalogue", description = "Products and registers"),
         (name = "identity", description = "The merchant, its stores and registers, and who may do what"),

@@ -33,8 +33,9 @@ use crate::{
     middleware::observe,
     problem::Problem,
     routes::{
-        accounts, audit, commands, events, keys, merchant, passwords, pins, prices, privacy, products, quotes,
-        receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
+        accounts, audit, commands, customer_groups, customers, events, keys, merchant, passwords, pins, prices,
+        privacy, products, quotes, receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users,
+        voids,
     },
 };
 
@@ -143,6 +144,13 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(accounts::entries))
         .routes(routes!(accounts::reload))
         .routes(routes!(accounts::transfer))
+        .routes(routes!(customers::list, customers::add))
+        .routes(routes!(customers::show, customers::change))
+        .routes(routes!(customers::history))
+        .routes(routes!(customers::erase))
+        .routes(routes!(customers::merge))
+        .routes(routes!(customer_groups::list))
+        .routes(routes!(customer_groups::put, customer_groups::end))
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use tillstream_bus::Bus;
-use tillstream_contract::{Batch, Envelope, Message, dead::DeadLetter, identity, receipt, sale, stock};
+use tillstream_contract::{Batch, Envelope, Message, customer, dead::DeadLetter, identity, receipt, sale, stock};
 
 use crate::{console::out, operator::Place};
 
@@ -265,6 +265,19 @@ kinds! {
         InviteUser = "identity.invite_user.v1",
         DeactivateUser = "identity.deactivate_user.v1",
         EraseUser = "identity.erase_user.v1",
+    }
+    customer::Command {
+        AddCustomer = "customer.add_customer.v1",
+        ChangeCustomer = "customer.change_customer.v1",
+        EraseCustomer = "customer.erase_customer.v1",
+        MergeCustomers = "customer.merge_customers.v1",
+        PutGroup = "customer.put_group.v1",
+        EndGroup = "customer.end_group.v1",
+    }
+    customer::Event {
+        CustomerChanged = "customer.customer_changed.v1",
+        CustomersMerged = "customer.customers_merged.v1",
+        GroupChanged = "customer.group_changed.v1",
     }
     identity::Event {
         MerchantChanged = "identity.merchant_changed.v1",

@@ -62,8 +62,9 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
     let trimming = trim::every(process.clone(), bus.clone(), config.trim);
     let counting = count_dead_letters(process.clone(), bus.clone());
+    let customers = Station::new(Customers, process.clone(), bus.clone(), pool.clone(), config.worker.clone());
     let station = Station::new(Sales::default(), process, bus, pool, config.worker);
-    tokio::join!(station.run(), trimming, counting);
+    tokio::join!(station.run(), customers.run(), trimming, counting);
     Ok(())
 }
 
@@ -81,10 +82,13 @@ async fn count_dead_letters(process: Process, bus: Bus) {
 }
 
 mod account;
+mod customers;
 mod price;
 mod sale;
 mod shift;
 mod trim;
+
+pub use customers::Customers;
 
 /// Decides on what happens at the counter.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod answer;
+pub mod customer;
 pub mod dead;
 pub mod envelope;
 pub mod identity;

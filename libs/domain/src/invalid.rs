@@ -71,6 +71,11 @@ pub enum Invalid {
     /// Not the last four digits of a card.
     #[error("the last digits of a card are four ASCII digits")]
     Last4,
+    /// Not a phone number.
+    #[error(
+        "a phone number has 4 to 15 digits with spaces, dashes, dots, slashes and brackets between them, and no letters"
+    )]
+    Phone,
     /// Not a kind of account.
     #[error("an account is gift_card or store_credit")]
     AccountKind,
@@ -143,6 +148,7 @@ impl Invalid {
             Self::TextControl => "text_control_character",
             Self::CardNumber => "card_number",
             Self::Last4 => "invalid_last4",
+            Self::Phone => "invalid_phone",
             Self::AccountKind => "invalid_account_kind",
             Self::EntryReason => "invalid_entry_reason",
             Self::GiftCardNumber => "invalid_gift_card_number",

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod barcode;
+pub mod customer;
 mod decimal;
 pub mod id;
 pub mod identity;

@@ -4,11 +4,12 @@ use uuid::Uuid;
 
 use crate::{
     account::AccountRejection,
+    customer::CustomerRejection,
     id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, ShiftId, StoreId, UserId},
     identity::{Need, Permission},
     money::{Amount, Currency, Overflow},
     quantity::Quantity,
-    shift::Gap,
+    shift::{Gap, under_way},
     stock::Reason,
     tender,
 };
@@ -282,6 +283,9 @@ pub enum Rejection {
     /// An account stands in the way.
     #[error(transparent)]
     Account(#[from] AccountRejection),
+    /// A customer stands in the way.
+    #[error(transparent)]
+    Customer(#[from] CustomerRejection),
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
@@ -370,6 +374,7 @@ impl Rejection {
             Self::RefundExceedsTotal { .. } => "refund_exceeds_total",
             Self::RefundShort { .. } => "refund_short",
             Self::Account(rejection) => rejection.code(),
+            Self::Customer(rejection) => rejection.code(),
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
             Self::UnknownKey(_) => "unknown_key",
@@ -438,6 +443,7 @@ impl Rejection {
                 format!("/payments/{payment}")
             }
             Self::Account(rejection) => return rejection.pointer(),
+            Self::Customer(rejection) => return rejection.pointer(),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
             Self::TooManyGrants { .. } | Self::BeyondOwnRights | Self::UnknownGrantStore(_) => "/grants".to_owned(),
@@ -479,17 +485,6 @@ impl Rejection {
             | Self::MerchantExists(_) => return None,
         })
     }
-}
-
-fn under_way(here: u64, made: Option<u64>, missing: &[Gap]) -> String {
-    // Enough to see what is wrong; a till knows what it has not sent.
-    const SHOWN: usize = 10;
-    let made = made.map_or(String::new(), |made| format!(" of {made}"));
-    let tickets: Vec<_> = missing.iter().take(SHOWN).map(Gap::to_string).collect();
-    let more = if missing.len() > SHOWN { " and more" } else { "" };
-    let tickets =
-        if missing.is_empty() { String::new() } else { format!("; tickets {}{more} are missing", tickets.join(", ")) };
-    format!("{here}{made} sales of the shift are here{tickets}; send them and close again, or force it")
 }
 
 impl From<Overflow> for Rejection {

@@ -11,6 +11,7 @@ mod totals;
 pub use cash::{Cash, Denomination, MAX_DENOMINATIONS};
 pub use decide::{Closing, Counting, Entry, Opening, Target};
 pub use report::{Reckoned, Report};
+pub(crate) use tickets::under_way;
 pub use tickets::{Gap, MAX_GAPS, Tickets};
 pub use totals::{Documents, Sum, TaxTotal, TenderTotal, Totals};
 

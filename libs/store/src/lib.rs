@@ -7,6 +7,7 @@ pub mod account;
 pub mod audit;
 pub mod catalog;
 pub mod connect;
+pub mod customer;
 mod error;
 pub mod identity;
 pub mod inbox;

@@ -4,6 +4,8 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 mod changes;
 pub(crate) mod commands;
+pub(crate) mod customer_groups;
+pub(crate) mod customers;
 pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod merchant;

@@ -90,3 +90,16 @@ impl Tickets {
 fn gap(from: u64, to: u64) -> Option<Gap> {
     (from <= to).then_some(Gap { from, to })
 }
+
+/// What a close says that is refused for what is under way: how many documents are here, how many the till has made, and
+/// which tickets are missing.
+pub(crate) fn under_way(here: u64, made: Option<u64>, missing: &[Gap]) -> String {
+    // Enough to see what is wrong; a till knows what it has not sent.
+    const SHOWN: usize = 10;
+    let made = made.map_or(String::new(), |made| format!(" of {made}"));
+    let tickets: Vec<_> = missing.iter().take(SHOWN).map(Gap::to_string).collect();
+    let more = if missing.len() > SHOWN { " and more" } else { "" };
+    let tickets =
+        if missing.is_empty() { String::new() } else { format!("; tickets {}{more} are missing", tickets.join(", ")) };
+    format!("{here}{made} sales of the shift are here{tickets}; send them and close again, or force it")
+}

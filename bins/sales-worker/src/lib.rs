@@ -82,6 +82,7 @@ async fn count_dead_letters(process: Process, bus: Bus) {
 }
 
 mod account;
+mod customer;
 mod customers;
 mod price;
 mod sale;
@@ -104,6 +105,7 @@ pub struct State {
     shifts: shift::State,
     prices: price::State,
     accounts: account::State,
+    customers: customer::State,
 }
 
 impl Worker for Sales {
@@ -121,7 +123,7 @@ impl Worker for Sales {
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
         let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
         let (mut shifts, mut prices) = (shift::Wanted::default(), price::Wanted::default());
-        let mut accounts = account::Wanted::default();
+        let (mut accounts, mut customers) = (account::Wanted::default(), customer::Wanted::default());
         let mut moments = Vec::new();
         for item in batch {
             let merchant = item.envelope.merchant;
@@ -132,6 +134,7 @@ impl Worker for Sales {
                     moments.push((merchant, new.store, new.sold_at.unwrap_or(item.envelope.at)));
                     shifts.at(&mut books, merchant, new.store, new.register);
                     accounts.submit(merchant, new);
+                    customers.submit(merchant, new);
                 }
                 Command::Void(new) => {
                     sales.void(merchant, new);
@@ -175,12 +178,13 @@ impl Worker for Sales {
         self.prices.complete(conn, &mut books, &wanted.products).await?;
         moments.retain(|(merchant, ..)| books.get(merchant).is_some_and(|books| books.prices().is_some()));
         let mut sales = sales.load(conn).await?;
+        let customers = customers.load(conn, sales.pasts()).await?;
         let accounts = accounts.load(conn).await?;
         let shifts = shifts.load(conn, &books).await?;
         sales.look_up_tickets(conn).await?;
         sales.at = price::walls(conn, moments).await?;
         let prices = prices.load(conn).await?;
-        Ok(State { books, sales, shifts, prices, accounts })
+        Ok(State { books, sales, shifts, prices, accounts, customers })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
@@ -190,7 +194,8 @@ impl Worker for Sales {
         };
         let event = match &item.message {
             Command::Submit(new) => {
-                state.sales.submit(books, (&mut state.shifts, &mut state.accounts), envelope, new, now)
+                let parts = (&mut state.shifts, &mut state.accounts, &mut state.customers);
+                state.sales.submit(books, parts, envelope, new, now)
             }
             Command::Void(new) => state.sales.void((&mut state.shifts, &mut state.accounts), envelope, new, now),
             Command::PutPromotion(put) => state.prices.put_promotion(envelope.merchant, put),

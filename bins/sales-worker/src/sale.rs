@@ -22,6 +22,7 @@ use tillstream_store::{
 
 use crate::{
     account::{self, Sold},
+    customer,
     price::Walls,
     shift,
 };
@@ -85,6 +86,11 @@ impl Wanted {
 }
 
 impl State {
+    /// The sales of which something comes back, by merchant.
+    pub(crate) const fn pasts(&self) -> &HashMap<MerchantId, Pasts> {
+        &self.pasts
+    }
+
     /// Looks which numbers are taken: under the locks of their registers, so that of two tills that give the same one at once
     /// the second is found.
     pub(crate) async fn look_up_tickets(&mut self, conn: &mut PgConnection) -> Result<(), Error> {
@@ -95,7 +101,7 @@ impl State {
     pub(crate) fn submit(
         &mut self,
         books: &Books,
-        (shifts, accounts): (&mut shift::State, &mut account::State),
+        (shifts, accounts, customers): (&mut shift::State, &mut account::State, &mut customer::State),
         envelope: &Envelope,
         new: &NewSale,
         now: Timestamp,
@@ -103,10 +109,12 @@ impl State {
         let merchant = envelope.merchant;
         let mut submission = new.submission(envelope);
         submission.asked.at = self.at.get(&(merchant, new.store, submission.sold_at)).copied();
+        let pasts = self.pasts.entry(merchant).or_default();
+        let mut flags = customers.attend(merchant, &mut submission, pasts)?;
         // It changes nothing yet: the sale may still be refused.
         let mut moves = accounts.pay(merchant, &submission, now)?;
-        let pasts = self.pasts.entry(merchant).or_default();
         let mut sale = domain::submit(books, &submission, pasts, now)?;
+        sale.flags.append(&mut flags);
         sale.flags.append(&mut moves.flags);
         accounts.apply(merchant, moves);
         Ok(self.complete(shifts, sale))

@@ -6,7 +6,7 @@ mod payment;
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     Rejection,
-    id::{ProductId, PromotionId, RegisterId, SaleId, StoreId, UserId},
+    id::{CustomerId, ProductId, PromotionId, RegisterId, SaleId, StoreId, UserId},
     identity::{Actor, Need, Permission, Place},
     money::{Amount, Currency},
     pricing::{Coupon, ManualDiscount, Off, Reason},
@@ -206,6 +206,9 @@ pub struct NewSale {
     /// Whose sale it is, if not the cashier's who submits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salesperson: Option<UserId>,
+    /// Who buys, if they are a customer; of what comes back who bought it, if left out. One who was merged means the survivor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
     /// Whether somebody practises: the sale is kept, and counts nowhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub training: bool,
@@ -385,12 +388,13 @@ impl NewSale {
             ticket: self.ticket,
             cashier,
             salesperson: self.salesperson,
+            customer: self.customer,
             training: self.training,
             offline: self.offline,
             sold_at: self.sold_at.unwrap_or(at),
             currency: self.currency,
             lines: self.lines.iter().map(domain::NewLine::from).collect(),
-            asked: Asked { coupons: self.coupons.clone(), discount: self.discount.clone(), at: None },
+            asked: Asked { coupons: self.coupons.clone(), discount: self.discount.clone(), ..Asked::default() },
             tip: self.tip,
             payments: self.payments.iter().cloned().map(tender::Payment::from).collect(),
             note: self.note.clone(),

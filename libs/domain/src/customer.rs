@@ -3,6 +3,7 @@
 //! Who a customer is stands in one profile alone; the books name them by their id. An erased customer has no profile any
 //! more. One that was merged into another has none either: whoever names it means the other, the survivor.
 
+mod buyer;
 mod directory;
 mod phone;
 mod rejection;
@@ -17,12 +18,13 @@ use crate::{
     text::{Note, Text},
 };
 
+pub use buyer::{Clientele, Known};
 pub use directory::{Directory, Merged};
 pub use phone::Phone;
 pub use rejection::CustomerRejection;
 
 /// The most groups that a customer is in: as many as a basket may have.
-pub const MAX_GROUPS: usize = 50;
+pub use crate::pricing::MAX_GROUPS;
 
 /// What a group is called.
 pub type GroupName = Text<120>;

@@ -249,4 +249,6 @@ pub enum Flag {
     AccountUnknown,
     /// A gift card or store credit had expired: it was taken without a connection.
     AccountExpired,
+    /// The customer is not known, or erased: the sale was made without a connection.
+    CustomerUnknown,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 use tillstream_domain::{
-    customer::Group,
+    customer::{Clientele, Group, Known},
     id::{CustomerId, GroupId, MerchantId, SaleId, StoreId},
 };
 use uuid::Uuid;
@@ -95,17 +95,6 @@ pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: CustomerId)
     row.map(Row::stored).transpose()
 }
 
-/// Who a customer is by now, and the groups of theirs that count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
-    /// Themself, or the survivor.
-    pub id: CustomerId,
-    /// Whether they are not erased.
-    pub active: bool,
-    /// The groups that have not ended, in order.
-    pub groups: Vec<GroupId>,
-}
-
 /// What customers are known by.
 pub type CustomerKey = (MerchantId, CustomerId);
 
@@ -113,7 +102,10 @@ pub type CustomerKey = (MerchantId, CustomerId);
 ///
 /// # Errors
 /// When a statement fails.
-pub async fn of(conn: &mut PgConnection, wanted: &BTreeSet<CustomerKey>) -> Result<HashMap<CustomerKey, Known>, Error> {
+pub async fn of(
+    conn: &mut PgConnection,
+    wanted: &BTreeSet<CustomerKey>,
+) -> Result<HashMap<MerchantId, Clientele>, Error> {
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
@@ -126,7 +118,11 @@ pub async fn of(conn: &mut PgConnection, wanted: &BTreeSet<CustomerKey>) -> Resu
     )
     .fetch_all(&mut *conn)
     .await?;
-    known(conn, &merchants, &ids).await
+    let mut of: HashMap<MerchantId, Vec<(CustomerId, Known)>> = HashMap::new();
+    for ((merchant, id), known) in known(conn, &merchants, &ids).await? {
+        of.entry(merchant).or_default().push((id, known));
+    }
+    Ok(of.into_iter().map(|(merchant, known)| (merchant, known.into_iter().collect())).collect())
 }
 
 /// Who a customer is by now, without a lock: for reading.

@@ -228,6 +228,11 @@ kinds! {
         IssueStoreCredit = "sale.issue_store_credit.v1",
         ReloadAccount = "sale.reload_account.v1",
         TransferBalance = "sale.transfer_balance.v1",
+        PutHouseAccount = "sale.put_house_account.v1",
+        PayAccount = "sale.pay_account.v1",
+        PutLoyaltyRule = "sale.put_loyalty_rule.v1",
+        EndLoyaltyRule = "sale.end_loyalty_rule.v1",
+        RedeemPoints = "sale.redeem_points.v1",
     }
     sale::Event {
         Recorded = "sale.recorded.v1",
@@ -241,6 +246,10 @@ kinds! {
         AccountIssued = "sale.account_issued.v1",
         AccountReloaded = "sale.account_reloaded.v1",
         BalanceTransferred = "sale.balance_transferred.v1",
+        HouseAccountPut = "sale.house_account_put.v1",
+        AccountPaid = "sale.account_paid.v1",
+        LoyaltyRuleChanged = "sale.loyalty_rule_changed.v1",
+        PointsRedeemed = "sale.points_redeemed.v1",
     }
     stock::Command { Adjust = "stock.adjust.v1" }
     stock::Event { Moved = "stock.moved.v1" }

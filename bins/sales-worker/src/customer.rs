@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use tillstream_contract::sale::NewSale;
 use tillstream_domain::{
     Rejection,
-    customer::Clientele,
-    id::MerchantId,
+    customer::{Clientele, CustomerRejection, Known},
+    id::{CustomerId, MerchantId},
     sale::{Flag, Pasts, Submission},
 };
 use tillstream_store::{
@@ -16,32 +16,71 @@ use tillstream_store::{
 
 /// The customers that a batch names.
 #[derive(Debug, Default)]
-pub(crate) struct Wanted(BTreeSet<CustomerKey>);
+pub(crate) struct Wanted {
+    customers: BTreeSet<CustomerKey>,
+    /// Merchants whose rule of points it changes.
+    ruled: BTreeSet<MerchantId>,
+}
 
 /// Who they are.
 #[derive(Debug, Default)]
-pub(crate) struct State(HashMap<MerchantId, Clientele>);
+pub(crate) struct State {
+    clientele: HashMap<MerchantId, Clientele>,
+    named: BTreeSet<CustomerKey>,
+    /// The merchants of whom it is about customers, or what they collect points by.
+    pub(crate) merchants: BTreeSet<MerchantId>,
+}
 
 impl Wanted {
     pub(crate) fn submit(&mut self, merchant: MerchantId, new: &NewSale) {
-        self.0.extend(new.customer.map(|customer| (merchant, customer)));
+        self.customers.extend(new.customer.map(|customer| (merchant, customer)));
+    }
+
+    pub(crate) fn one(&mut self, merchant: MerchantId, customer: CustomerId) {
+        self.customers.insert((merchant, customer));
+    }
+
+    pub(crate) fn rule(&mut self, merchant: MerchantId) {
+        self.ruled.insert(merchant);
     }
 
     /// Loads them, and those who bought what comes back; nobody merges or erases them until the transaction ends. After what
     /// comes back of sales is locked, and before accounts are.
     pub(crate) async fn load(
-        mut self,
+        self,
         conn: &mut PgConnection,
         pasts: &HashMap<MerchantId, Pasts>,
     ) -> Result<State, Error> {
+        let Self { customers: mut named, ruled } = self;
         for (merchant, pasts) in pasts {
-            self.0.extend(pasts.values().filter_map(|past| Some((*merchant, past.sale.customer?))));
+            named.extend(pasts.values().filter_map(|past| Some((*merchant, past.sale.customer?))));
         }
-        Ok(State(stored::of(conn, &self.0).await?))
+        stored::lock_books(conn, &ruled).await?;
+        let clientele = stored::of(conn, &named).await?;
+        let merchants = ruled.into_iter().chain(named.iter().map(|(merchant, _)| *merchant)).collect();
+        Ok(State { clientele, named, merchants })
     }
 }
 
 impl State {
+    /// The customers of a merchant.
+    pub(crate) fn of(&mut self, merchant: MerchantId) -> &Clientele {
+        self.clientele.entry(merchant).or_default()
+    }
+
+    /// Everybody that the batch is about, by the ids by which they go now.
+    pub(crate) fn everybody(&self) -> impl Iterator<Item = CustomerKey> {
+        self.named.iter().map(|(merchant, id)| {
+            let known = self.clientele.get(merchant).and_then(|clientele| clientele.known(*id));
+            (*merchant, known.map_or(*id, |known| known.id))
+        })
+    }
+
+    /// Who goes by an id, if they are not erased.
+    pub(crate) fn active(&mut self, merchant: MerchantId, id: CustomerId) -> Result<&Known, Rejection> {
+        Ok(self.of(merchant).active(id).ok_or(CustomerRejection::Unknown(id))?)
+    }
+
     /// Says in a submission who buys. Returns what somebody should look at.
     pub(crate) fn attend(
         &mut self,
@@ -49,6 +88,6 @@ impl State {
         submission: &mut Submission,
         pasts: &Pasts,
     ) -> Result<Vec<Flag>, Rejection> {
-        self.0.entry(merchant).or_default().attend(submission, pasts)
+        self.of(merchant).attend(submission, pasts)
     }
 }

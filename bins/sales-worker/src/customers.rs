@@ -10,13 +10,14 @@ use tillstream_contract::{
 };
 use tillstream_domain::{
     Rejection,
+    account::{Ledger, OF_CUSTOMERS},
     customer::Directory,
     id::{CommandId, CustomerId, MerchantId},
     identity::Need,
     time::Timestamp,
 };
 use tillstream_runtime::{Item, Worker};
-use tillstream_store::{Error, PgConnection, customer};
+use tillstream_store::{Error, PgConnection, account, customer};
 
 /// Decides on customers.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Customers;
 #[derive(Debug)]
 pub struct State {
     directories: BTreeMap<MerchantId, Directory>,
+    /// What is on the accounts of those who are merged.
+    ledgers: BTreeMap<MerchantId, Ledger>,
 }
 
 impl Worker for Customers {
@@ -46,19 +49,30 @@ impl Worker for Customers {
         for item in batch {
             want(&mut wanted, &item.envelope, &item.message);
         }
-        Ok(State { directories: customer::lock(conn, &wanted).await? })
+        let directories = customer::lock(conn, &wanted).await?;
+        let mut accounts = account::Wanted::default();
+        for item in batch {
+            if let Command::MergeCustomers(Merge { customer, into }) = &item.message {
+                let own = OF_CUSTOMERS.into_iter().flat_map(|kind| [customer, into].map(|of| kind.of_customer(*of)));
+                accounts.accounts.extend(own.map(|account| (item.envelope.merchant, account)));
+            }
+        }
+        let ledgers = account::lock(conn, &accounts).await?.into_iter().collect();
+        Ok(State { directories, ledgers })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
         let directory = state.directories.entry(item.envelope.merchant).or_default();
-        match decide(directory, &item.envelope, &item.message) {
+        let ledger = state.ledgers.entry(item.envelope.merchant).or_default();
+        match decide((directory, ledger), &item.envelope, &item.message, now) {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(&item.envelope, &event, now)]),
             Err(rejection) => Outcome::Rejected(rejection.into()),
         }
     }
 
     async fn save(&self, conn: &mut PgConnection, state: State, now: Timestamp) -> Result<(), Error> {
-        customer::save(conn, &state.directories, now).await
+        customer::save(conn, &state.directories, now).await?;
+        account::save(conn, &state.ledgers).await
     }
 }
 
@@ -94,7 +108,12 @@ fn want(wanted: &mut customer::Wanted, envelope: &Envelope, command: &Command) {
     }
 }
 
-fn decide(directory: &mut Directory, envelope: &Envelope, command: &Command) -> Result<Event, Rejection> {
+fn decide(
+    (directory, ledger): (&mut Directory, &mut Ledger),
+    envelope: &Envelope,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Event, Rejection> {
     let customer = |id: CustomerId, version| Event::CustomerChanged(Changed { id: id.uuid(), version });
     Ok(match command {
         Command::AddCustomer(new) => {
@@ -108,7 +127,9 @@ fn decide(directory: &mut Directory, envelope: &Envelope, command: &Command) -> 
         }
         Command::EraseCustomer(one) => customer(one.customer, directory.erase(one.customer)?),
         Command::MergeCustomers(merge) => {
+            let moves = ledger.merge(CommandId::new(envelope.id), (merge.customer, merge.into), now)?;
             let merged = directory.merge(merge.customer, merge.into)?;
+            ledger.apply(moves);
             Event::CustomersMerged(Merged { from: merged.from, id: merged.into, version: merged.version })
         }
         Command::PutGroup(put) => {

@@ -84,6 +84,7 @@ async fn count_dead_letters(process: Process, bus: Bus) {
 mod account;
 mod customer;
 mod customers;
+mod loyalty;
 mod price;
 mod sale;
 mod shift;
@@ -106,6 +107,7 @@ pub struct State {
     prices: price::State,
     accounts: account::State,
     customers: customer::State,
+    loyalty: loyalty::State,
 }
 
 impl Worker for Sales {
@@ -171,6 +173,19 @@ impl Worker for Sales {
                     accounts.put_on(&mut books, merchant, new.store, new.from);
                     accounts.put_on(&mut books, merchant, new.store, new.to);
                 }
+                Command::PutHouseAccount(new) => {
+                    books.stores.insert((merchant, new.store));
+                    customers.one(merchant, new.customer);
+                }
+                Command::PayAccount(new) => {
+                    shifts.at(&mut books, merchant, new.store, new.register);
+                    customers.one(merchant, new.customer);
+                }
+                Command::RedeemPoints(new) => {
+                    books.stores.insert((merchant, new.store));
+                    customers.one(merchant, new.customer);
+                }
+                Command::PutLoyaltyRule(_) | Command::EndLoyaltyRule(_) => customers.rule(merchant),
             }
         }
         let wanted = books;
@@ -179,12 +194,14 @@ impl Worker for Sales {
         moments.retain(|(merchant, ..)| books.get(merchant).is_some_and(|books| books.prices().is_some()));
         let mut sales = sales.load(conn).await?;
         let customers = customers.load(conn, sales.pasts()).await?;
+        let loyalty = loyalty::State::load(conn, &customers.merchants).await?;
+        accounts.own(customers.everybody());
         let accounts = accounts.load(conn).await?;
         let shifts = shifts.load(conn, &books).await?;
         sales.look_up_tickets(conn).await?;
         sales.at = price::walls(conn, moments).await?;
         let prices = prices.load(conn).await?;
-        Ok(State { books, sales, shifts, prices, accounts, customers })
+        Ok(State { books, sales, shifts, prices, accounts, customers, loyalty })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
@@ -194,7 +211,8 @@ impl Worker for Sales {
         };
         let event = match &item.message {
             Command::Submit(new) => {
-                let parts = (&mut state.shifts, &mut state.accounts, &mut state.customers);
+                let rule = state.loyalty.rule(envelope.merchant);
+                let parts = (&mut state.shifts, &mut state.accounts, &mut state.customers, rule);
                 state.sales.submit(books, parts, envelope, new, now)
             }
             Command::Void(new) => state.sales.void((&mut state.shifts, &mut state.accounts), envelope, new, now),
@@ -212,6 +230,16 @@ impl Worker for Sales {
             Command::IssueStoreCredit(new) => state.accounts.issue_store_credit(books, envelope, new, now),
             Command::ReloadAccount(new) => state.accounts.reload(books, &mut state.sales, envelope, new, now),
             Command::TransferBalance(new) => state.accounts.transfer(books, envelope, new, now),
+            Command::PutHouseAccount(new) => state.accounts.put_house(books, &mut state.customers, envelope, new, now),
+            Command::PayAccount(new) => {
+                state.accounts.pay_off(books, (&mut state.customers, &mut state.shifts), envelope, new, now)
+            }
+            Command::RedeemPoints(new) => {
+                let rule = state.loyalty.rule(envelope.merchant);
+                state.accounts.redeem(books, (&mut state.customers, rule), envelope, new, now)
+            }
+            Command::PutLoyaltyRule(put) => state.loyalty.put(envelope.merchant, put),
+            Command::EndLoyaltyRule(end) => state.loyalty.end(envelope.merchant, end),
         };
         match event {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
@@ -223,6 +251,7 @@ impl Worker for Sales {
         state.sales.save(conn).await?;
         state.prices.save(conn).await?;
         state.accounts.save(conn).await?;
+        state.loyalty.save(conn).await?;
         state.shifts.save(conn, now).await
     }
 }

@@ -9,6 +9,7 @@ use tillstream_contract::{
 use tillstream_domain::{
     Rejection,
     id::{MerchantId, SaleId},
+    loyalty::{Collected, Rule},
     money::Amount,
     sale::{self as domain, Books, Flag, Original, Past, Pasts},
     time::Timestamp,
@@ -50,6 +51,9 @@ pub(crate) struct State {
     totals: Totals,
     reversed: BTreeSet<(MerchantId, SaleId)>,
 }
+
+/// What a sale touches besides itself, and what customers collect points by.
+type Parts<'a> = (&'a mut shift::State, &'a mut account::State, &'a mut customer::State, Option<&'a Rule>);
 
 impl Wanted {
     pub(crate) fn submit(&mut self, books: &mut catalog::Wanted, merchant: MerchantId, new: &NewSale) {
@@ -101,7 +105,7 @@ impl State {
     pub(crate) fn submit(
         &mut self,
         books: &Books,
-        (shifts, accounts, customers): (&mut shift::State, &mut account::State, &mut customer::State),
+        (shifts, accounts, customers, rule): Parts<'_>,
         envelope: &Envelope,
         new: &NewSale,
         now: Timestamp,
@@ -113,7 +117,10 @@ impl State {
         let mut flags = customers.attend(merchant, &mut submission, pasts)?;
         // It changes nothing yet: the sale may still be refused.
         let mut moves = accounts.pay(merchant, &submission, now)?;
+        let collected = Collected::of(&submission, pasts);
         let mut sale = domain::submit(books, &submission, pasts, now)?;
+        let points = collected.settle(&mut sale, rule, customers.of(merchant), pasts);
+        accounts.collect(merchant, (&mut moves, sale.id), &points, now);
         sale.flags.append(&mut flags);
         sale.flags.append(&mut moves.flags);
         accounts.apply(merchant, moves);

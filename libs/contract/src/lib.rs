@@ -10,6 +10,7 @@ pub mod customer;
 pub mod dead;
 pub mod envelope;
 pub mod identity;
+pub mod loyalty;
 pub mod outcome;
 pub mod price;
 pub mod receipt;

@@ -28,6 +28,7 @@ use crate::{
     account::{AccountChanged, NewGiftCard, NewStoreCredit, Reload, Transfer, Transferred},
     envelope::messages,
     identity::Changed,
+    loyalty::{AccountPaid, AccountPayment, HouseAccountToPut, LoyaltyRuleToEnd, LoyaltyRuleToPut, PointsToRedeem},
     price::{NewPrices, PriceListToPut, PromotionToPut, ToEnd},
     shift::{DrawerUsed, NewDrawerEvent, NewShift, ShiftChanged, ShiftClose, ShiftCount, ShiftEnd},
 };
@@ -67,6 +68,16 @@ messages! {
         ReloadAccount(Reload) = "sale.reload_account.v1",
         /// Move what is on an account to another.
         TransferBalance(Transfer) = "sale.transfer_balance.v1",
+        /// Say how much a customer may owe.
+        PutHouseAccount(HouseAccountToPut) = "sale.put_house_account.v1",
+        /// Take what a customer pays of what they owe.
+        PayAccount(AccountPayment) = "sale.pay_account.v1",
+        /// Say what customers collect points by.
+        PutLoyaltyRule(LoyaltyRuleToPut) = "sale.put_loyalty_rule.v1",
+        /// Let nobody collect points any more.
+        EndLoyaltyRule(LoyaltyRuleToEnd) = "sale.end_loyalty_rule.v1",
+        /// Turn points into store credit.
+        RedeemPoints(PointsToRedeem) = "sale.redeem_points.v1",
     }
 }
 
@@ -95,6 +106,14 @@ messages! {
         AccountReloaded(AccountChanged) = "sale.account_reloaded.v1",
         /// Something went from one account to another.
         BalanceTransferred(Transferred) = "sale.balance_transferred.v1",
+        /// A customer has a house account, or may owe another amount.
+        HouseAccountPut(AccountChanged) = "sale.house_account_put.v1",
+        /// A customer paid of what they owe.
+        AccountPaid(AccountPaid) = "sale.account_paid.v1",
+        /// The rule of points was put or ended; the id is the merchant's.
+        LoyaltyRuleChanged(Changed) = "sale.loyalty_rule_changed.v1",
+        /// Points became store credit.
+        PointsRedeemed(Transferred) = "sale.points_redeemed.v1",
     }
 }
 
@@ -122,15 +141,18 @@ impl Event {
     #[must_use]
     pub const fn store(&self) -> Option<StoreId> {
         Some(match self {
-            Self::PromotionChanged(_) | Self::PriceListChanged(_) => return None,
+            Self::PromotionChanged(_) | Self::PriceListChanged(_) | Self::LoyaltyRuleChanged(_) => return None,
             Self::Recorded(recorded) => recorded.sale.store.id,
             Self::DrawerUsed(used) => used.event.store,
             Self::ShiftOpened(changed)
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
             | Self::ShiftClosed(changed) => changed.shift.spot.store,
-            Self::AccountIssued(changed) | Self::AccountReloaded(changed) => changed.store,
-            Self::BalanceTransferred(transferred) => transferred.store,
+            Self::AccountIssued(changed) | Self::AccountReloaded(changed) | Self::HouseAccountPut(changed) => {
+                changed.store
+            }
+            Self::BalanceTransferred(transferred) | Self::PointsRedeemed(transferred) => transferred.store,
+            Self::AccountPaid(paid) => paid.store,
         })
     }
 
@@ -142,12 +164,17 @@ impl Event {
         match self {
             Self::Recorded(body) => serde_json::to_value(body),
             Self::DrawerUsed(body) => serde_json::to_value(body),
-            Self::PromotionChanged(body) | Self::PriceListChanged(body) => serde_json::to_value(body),
+            Self::PromotionChanged(body) | Self::PriceListChanged(body) | Self::LoyaltyRuleChanged(body) => {
+                serde_json::to_value(body)
+            }
             Self::ShiftOpened(body) | Self::ShiftEnded(body) | Self::ShiftCounted(body) | Self::ShiftClosed(body) => {
                 serde_json::to_value(body)
             }
-            Self::AccountIssued(body) | Self::AccountReloaded(body) => serde_json::to_value(body),
-            Self::BalanceTransferred(body) => serde_json::to_value(body),
+            Self::AccountIssued(body) | Self::AccountReloaded(body) | Self::HouseAccountPut(body) => {
+                serde_json::to_value(body)
+            }
+            Self::BalanceTransferred(body) | Self::PointsRedeemed(body) => serde_json::to_value(body),
+            Self::AccountPaid(body) => serde_json::to_value(body),
         }
     }
 
@@ -159,13 +186,20 @@ impl Event {
         match self {
             Self::Recorded(recorded) => serde_json::to_value(&recorded.sale),
             Self::DrawerUsed(used) => serde_json::to_value(&used.event),
-            Self::PromotionChanged(changed) | Self::PriceListChanged(changed) => serde_json::to_value(changed),
+            Self::PromotionChanged(changed) | Self::PriceListChanged(changed) | Self::LoyaltyRuleChanged(changed) => {
+                serde_json::to_value(changed)
+            }
             Self::ShiftOpened(changed)
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
             | Self::ShiftClosed(changed) => serde_json::to_value(&changed.shift),
-            Self::AccountIssued(changed) | Self::AccountReloaded(changed) => serde_json::to_value(&changed.account),
-            Self::BalanceTransferred(transferred) => serde_json::to_value(transferred),
+            Self::AccountIssued(changed) | Self::AccountReloaded(changed) | Self::HouseAccountPut(changed) => {
+                serde_json::to_value(&changed.account)
+            }
+            Self::BalanceTransferred(transferred) | Self::PointsRedeemed(transferred) => {
+                serde_json::to_value(transferred)
+            }
+            Self::AccountPaid(paid) => serde_json::to_value(paid),
         }
     }
 }
@@ -178,7 +212,9 @@ impl crate::Command for Command {
             | Self::EndPromotion(_)
             | Self::PutPriceList(_)
             | Self::EndPriceList(_)
-            | Self::SetPrices(_) => Need::new(Permission::ManagePrices, Place::Merchant),
+            | Self::SetPrices(_)
+            | Self::PutLoyaltyRule(_)
+            | Self::EndLoyaltyRule(_) => Need::new(Permission::ManagePrices, Place::Merchant),
             Self::Void(void) => Need::new(Permission::Void, Place::Register(void.store, void.register)),
             Self::OpenShift(shift) => shift.need(),
             Self::UseDrawer(event) => event.need(),
@@ -189,6 +225,9 @@ impl crate::Command for Command {
             Self::IssueStoreCredit(credit) => credit.need(),
             Self::ReloadAccount(reload) => reload.need(),
             Self::TransferBalance(transfer) => transfer.need(),
+            Self::PutHouseAccount(put) => put.need(),
+            Self::PayAccount(payment) => payment.need(),
+            Self::RedeemPoints(redeem) => redeem.need(),
         }
     }
 }

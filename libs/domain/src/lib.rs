@@ -10,6 +10,7 @@ mod decimal;
 pub mod id;
 pub mod identity;
 pub mod invalid;
+pub mod loyalty;
 pub mod money;
 pub mod pricing;
 pub mod quantity;

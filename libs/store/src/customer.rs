@@ -46,19 +46,7 @@ pub struct Stored {
 /// # Errors
 /// When a statement fails or a row can't be read.
 pub async fn lock(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTreeMap<MerchantId, Directory>, Error> {
-    let merchants: Vec<Uuid> = wanted.merchants.iter().map(|id| id.uuid()).collect();
-    sqlx::query!(
-        "insert into sales.customer_books select * from unnest($1::uuid[]) on conflict do nothing",
-        &merchants
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query!(
-        "select merchant_id from sales.customer_books where merchant_id = any($1) order by merchant_id for update",
-        &merchants
-    )
-    .fetch_all(&mut *conn)
-    .await?;
+    lock_books(conn, &wanted.merchants).await?;
     let (merchants, ids): (Vec<Uuid>, Vec<Uuid>) =
         wanted.customers.iter().map(|(merchant, id)| (merchant.uuid(), id.uuid())).unzip();
     let rows = sqlx::query_as!(
@@ -82,6 +70,30 @@ pub async fn lock(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTreeMap<M
         (*merchant, Directory::new(customers, groups.remove(merchant).unwrap_or_default()))
     };
     Ok(wanted.merchants.iter().map(directory).collect())
+}
+
+/// Lets nobody else change the customers of these merchants, or sell to them, until the transaction ends.
+///
+/// # Errors
+/// When a statement fails.
+pub async fn lock_books(conn: &mut PgConnection, merchants: &BTreeSet<MerchantId>) -> Result<(), Error> {
+    if merchants.is_empty() {
+        return Ok(());
+    }
+    let merchants: Vec<Uuid> = merchants.iter().map(|id| id.uuid()).collect();
+    sqlx::query!(
+        "insert into sales.customer_books select * from unnest($1::uuid[]) on conflict do nothing",
+        &merchants
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "select merchant_id from sales.customer_books where merchant_id = any($1) order by merchant_id for update",
+        &merchants
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(())
 }
 
 async fn wanted_groups(

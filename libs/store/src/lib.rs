@@ -11,6 +11,7 @@ pub mod customer;
 mod error;
 pub mod identity;
 pub mod inbox;
+pub mod loyalty;
 pub mod price;
 pub mod privilege;
 pub mod receipt;

@@ -33,9 +33,9 @@ use crate::{
     middleware::observe,
     problem::Problem,
     routes::{
-        accounts, audit, commands, customer_groups, customers, events, keys, merchant, passwords, pins, prices,
-        privacy, products, quotes, receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users,
-        voids,
+        accounts, audit, commands, customer_accounts, customer_groups, customers, events, keys, loyalty, merchant,
+        passwords, pins, prices, privacy, products, quotes, receipts, registers, reports, sales, sessions, shifts,
+        stock, stores, tills, users, voids,
     },
 };
 
@@ -147,6 +147,12 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(customers::list, customers::add))
         .routes(routes!(customers::show, customers::change))
         .routes(routes!(customers::history))
+        .routes(routes!(customer_accounts::list))
+        .routes(routes!(customer_accounts::export))
+        .routes(routes!(customer_accounts::put_house))
+        .routes(routes!(customer_accounts::pay))
+        .routes(routes!(customer_accounts::redeem))
+        .routes(routes!(loyalty::show, loyalty::put, loyalty::end))
         .routes(routes!(customers::erase))
         .routes(routes!(customers::merge))
         .routes(routes!(customer_groups::list))

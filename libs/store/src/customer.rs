@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{Error, read};
 
-pub use look::{CustomerKey, Search, find, groups, history, of, survivor};
+pub use look::{CustomerKey, Search, count_sales, find, groups, history, of, survivor};
 pub use save::save;
 
 /// What a batch of changes needs to know.

@@ -150,6 +150,7 @@ fn sale() -> impl Strategy<Value = domain::Sale> {
                 cash_rounding,
                 payments,
                 change,
+                loyalty: None,
                 flags,
                 note,
             }

@@ -182,6 +182,22 @@ pub async fn groups(
     rows.into_iter().map(|row| group(row.group_id, &row.name, row.version, row.ended)).collect()
 }
 
+/// How many sales name a customer, or whoever was merged into them.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn count_sales(conn: &mut PgConnection, (merchant, id): CustomerKey) -> Result<i64, Error> {
+    let row = sqlx::query!(
+        r#"select count(*) as "count!" from sales.sales where merchant_id = $1 and customer_id = any(
+             array(select customer_id from sales.customers where merchant_id = $1 and merged_into = $2) || $2::uuid)"#,
+        merchant.uuid(),
+        id.uuid()
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(row.count)
+}
+
 /// Up to `limit` sales to a customer before `before`, newest first, those to whoever was merged into them too, and of the
 /// stores `within` alone, if it is given.
 ///

@@ -14,6 +14,7 @@ mod front;
 mod invitations;
 mod keys;
 mod limits;
+mod loyalty;
 mod migrations;
 mod outages;
 mod people;

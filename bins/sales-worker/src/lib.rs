@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tillstream_bus::{Bus, subject::Class, trim::Keep};
 use tillstream_contract::{Command as _, Envelope, Outcome, Refusal, Stage, sale::Command};
 use tillstream_domain::{
-    id::{AccountId, MerchantId},
+    id::{AccountId, MerchantId, StoreId},
     identity::Need,
     sale::Books,
     time::Timestamp,
@@ -110,6 +110,84 @@ pub struct State {
     loyalty: loyalty::State,
 }
 
+/// What a batch wants loaded.
+#[derive(Debug, Default)]
+struct Wanted {
+    books: catalog::Wanted,
+    sales: sale::Wanted,
+    shifts: shift::Wanted,
+    prices: price::Wanted,
+    accounts: account::Wanted,
+    customers: customer::Wanted,
+    /// Where and when things are sold.
+    moments: Vec<(MerchantId, StoreId, Timestamp)>,
+}
+
+impl Wanted {
+    fn add(&mut self, item: &Item<Command>) {
+        let Self { books, sales, shifts, prices, accounts, customers, moments } = self;
+        let merchant = item.envelope.merchant;
+        books.merchants.insert(merchant);
+        match &item.message {
+            Command::Submit(new) => {
+                sales.submit(books, merchant, new);
+                moments.push((merchant, new.store, new.sold_at.unwrap_or(item.envelope.at)));
+                shifts.at(books, merchant, new.store, new.register);
+                accounts.submit(merchant, new);
+                customers.submit(merchant, new);
+            }
+            Command::Void(new) => {
+                sales.void(merchant, new);
+                shifts.at(books, merchant, new.store, new.register);
+                accounts.void(merchant, new);
+            }
+            Command::PutPromotion(_)
+            | Command::EndPromotion(_)
+            | Command::PutPriceList(_)
+            | Command::EndPriceList(_) => {
+                prices.change(merchant);
+            }
+            Command::SetPrices(new) => {
+                prices.change(merchant);
+                books.products.extend(new.prices.iter().map(|price| (merchant, price.product)));
+            }
+            Command::OpenShift(new) => shifts.at(books, merchant, new.store, new.register),
+            Command::UseDrawer(new) => shifts.about(books, merchant, new.target()),
+            Command::EndShift(end) => shifts.about(books, merchant, end.target()),
+            Command::CountShift(count) => shifts.about(books, merchant, count.target()),
+            Command::CloseShift(close) => shifts.about(books, merchant, close.target()),
+            Command::IssueGiftCard(new) => {
+                sales.paid_for(merchant, new.sold);
+                accounts.gift_card(books, &item.envelope, new);
+            }
+            Command::IssueStoreCredit(new) => {
+                accounts.put_on(books, merchant, new.store, AccountId::new(item.envelope.id));
+            }
+            Command::ReloadAccount(new) => {
+                sales.paid_for(merchant, new.sold);
+                accounts.put_on(books, merchant, new.store, new.account);
+            }
+            Command::TransferBalance(new) => {
+                accounts.put_on(books, merchant, new.store, new.from);
+                accounts.put_on(books, merchant, new.store, new.to);
+            }
+            Command::PutHouseAccount(new) => {
+                books.stores.insert((merchant, new.store));
+                customers.one(merchant, new.customer);
+            }
+            Command::PayAccount(new) => {
+                shifts.at(books, merchant, new.store, new.register);
+                customers.one(merchant, new.customer);
+            }
+            Command::RedeemPoints(new) => {
+                books.stores.insert((merchant, new.store));
+                customers.one(merchant, new.customer);
+            }
+            Command::PutLoyaltyRule(_) | Command::EndLoyaltyRule(_) => customers.rule(merchant),
+        }
+    }
+}
+
 impl Worker for Sales {
     const NAME: &'static str = "sales";
     const SOURCE: (Class, &'static str) = (Class::Command, "sale");
@@ -123,71 +201,11 @@ impl Worker for Sales {
     }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
-        let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
-        let (mut shifts, mut prices) = (shift::Wanted::default(), price::Wanted::default());
-        let (mut accounts, mut customers) = (account::Wanted::default(), customer::Wanted::default());
-        let mut moments = Vec::new();
+        let mut wanted = Wanted::default();
         for item in batch {
-            let merchant = item.envelope.merchant;
-            books.merchants.insert(merchant);
-            match &item.message {
-                Command::Submit(new) => {
-                    sales.submit(&mut books, merchant, new);
-                    moments.push((merchant, new.store, new.sold_at.unwrap_or(item.envelope.at)));
-                    shifts.at(&mut books, merchant, new.store, new.register);
-                    accounts.submit(merchant, new);
-                    customers.submit(merchant, new);
-                }
-                Command::Void(new) => {
-                    sales.void(merchant, new);
-                    shifts.at(&mut books, merchant, new.store, new.register);
-                    accounts.void(merchant, new);
-                }
-                Command::PutPromotion(_)
-                | Command::EndPromotion(_)
-                | Command::PutPriceList(_)
-                | Command::EndPriceList(_) => {
-                    prices.change(merchant);
-                }
-                Command::SetPrices(new) => {
-                    prices.change(merchant);
-                    books.products.extend(new.prices.iter().map(|price| (merchant, price.product)));
-                }
-                Command::OpenShift(new) => shifts.at(&mut books, merchant, new.store, new.register),
-                Command::UseDrawer(new) => shifts.about(&mut books, merchant, new.target()),
-                Command::EndShift(end) => shifts.about(&mut books, merchant, end.target()),
-                Command::CountShift(count) => shifts.about(&mut books, merchant, count.target()),
-                Command::CloseShift(close) => shifts.about(&mut books, merchant, close.target()),
-                Command::IssueGiftCard(new) => {
-                    sales.paid_for(merchant, new.sold);
-                    accounts.gift_card(&mut books, &item.envelope, new);
-                }
-                Command::IssueStoreCredit(new) => {
-                    accounts.put_on(&mut books, merchant, new.store, AccountId::new(item.envelope.id));
-                }
-                Command::ReloadAccount(new) => {
-                    sales.paid_for(merchant, new.sold);
-                    accounts.put_on(&mut books, merchant, new.store, new.account);
-                }
-                Command::TransferBalance(new) => {
-                    accounts.put_on(&mut books, merchant, new.store, new.from);
-                    accounts.put_on(&mut books, merchant, new.store, new.to);
-                }
-                Command::PutHouseAccount(new) => {
-                    books.stores.insert((merchant, new.store));
-                    customers.one(merchant, new.customer);
-                }
-                Command::PayAccount(new) => {
-                    shifts.at(&mut books, merchant, new.store, new.register);
-                    customers.one(merchant, new.customer);
-                }
-                Command::RedeemPoints(new) => {
-                    books.stores.insert((merchant, new.store));
-                    customers.one(merchant, new.customer);
-                }
-                Command::PutLoyaltyRule(_) | Command::EndLoyaltyRule(_) => customers.rule(merchant),
-            }
+            wanted.add(item);
         }
+        let Wanted { books, sales, shifts, prices, mut accounts, customers, mut moments } = wanted;
         let wanted = books;
         let mut books = catalog::books(conn, &wanted).await?;
         self.prices.complete(conn, &mut books, &wanted.products).await?;
@@ -239,7 +257,7 @@ impl Worker for Sales {
                 state.accounts.redeem(books, (&mut state.customers, rule), envelope, new, now)
             }
             Command::PutLoyaltyRule(put) => state.loyalty.put(envelope.merchant, put),
-            Command::EndLoyaltyRule(end) => state.loyalty.end(envelope.merchant, end),
+            Command::EndLoyaltyRule(end) => state.loyalty.end(envelope.merchant, *end),
         };
         match event {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),

@@ -32,7 +32,7 @@ impl State {
         self.change(merchant, put.rule, put.version.unwrap_or(0), false)
     }
 
-    pub(crate) fn end(&mut self, merchant: MerchantId, end: &LoyaltyRuleToEnd) -> Result<Event, Rejection> {
+    pub(crate) fn end(&mut self, merchant: MerchantId, end: LoyaltyRuleToEnd) -> Result<Event, Rejection> {
         let rule = self.rules.get(&merchant).ok_or(AccountRejection::NoLoyaltyRule)?.what;
         self.change(merchant, rule, end.version, true)
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use tillstream_domain::{
     customer::{Customer, Directory, Group},
-    id::{GroupId, MerchantId},
+    id::{CustomerId, GroupId, MerchantId},
     time::Timestamp,
 };
 use uuid::Uuid;
@@ -82,7 +82,7 @@ impl Columns {
                 let ids: Vec<_> = of.groups.iter().map(GroupId::to_string).collect();
                 format!("{{{}}}", ids.join(","))
             }),
-            survivors: column(customers, |of| of.merged_into.map(|id| id.uuid())),
+            survivors: column(customers, |of| of.merged_into.map(CustomerId::uuid)),
             versions: column(customers, |of| version(of.version)),
         }
     }

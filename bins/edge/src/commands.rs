@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The contexts that take commands.
-const CONTEXTS: [&str; 3] = ["sale", "stock", "identity"];
+const CONTEXTS: [&str; 4] = ["sale", "stock", "identity", "customer"];
 
 /// Where commands go.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ use crate::Edge;
         (name = "sales", description = "Sales and their receipts"),
         (name = "accounts", description = "Gift cards and store credit"),
         (name = "card payments", description = "Card payments at terminals"),
+        (name = "customers", description = "Customers, their groups and what they collect"),
         (name = "stock", description = "Stock levels and adjustments"),
         (name = "catalogue", description = "Products and registers"),
         (name = "identity", description = "The merchant, its stores and registers, and who may do what"),

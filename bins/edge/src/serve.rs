@@ -33,8 +33,9 @@ use crate::{
     middleware::observe,
     problem::Problem,
     routes::{
-        accounts, audit, baskets, card_payments, commands, events, keys, merchant, passwords, pins, prices, privacy,
-        products, quotes, receipts, registers, reports, sales, sessions, shifts, stock, stores, tills, users, voids,
+        accounts, audit, baskets, card_payments, commands, customer_accounts, customer_groups, customers, events, keys,
+        loyalty, merchant, passwords, pins, prices, privacy, products, quotes, receipts, registers, reports, sales,
+        sessions, shifts, stock, stores, tills, users, voids,
     },
 };
 
@@ -150,6 +151,19 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(card_payments::start, card_payments::list))
         .routes(routes!(card_payments::show))
         .routes(routes!(card_payments::cancel))
+        .routes(routes!(customers::list, customers::add))
+        .routes(routes!(customers::show, customers::change))
+        .routes(routes!(customers::history))
+        .routes(routes!(customer_accounts::list))
+        .routes(routes!(customer_accounts::export))
+        .routes(routes!(customer_accounts::put_house))
+        .routes(routes!(customer_accounts::pay))
+        .routes(routes!(customer_accounts::redeem))
+        .routes(routes!(loyalty::show, loyalty::put, loyalty::end))
+        .routes(routes!(customers::erase))
+        .routes(routes!(customers::merge))
+        .routes(routes!(customer_groups::list))
+        .routes(routes!(customer_groups::put, customer_groups::end))
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))

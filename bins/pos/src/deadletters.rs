@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use tillstream_bus::Bus;
-use tillstream_contract::{Batch, Envelope, Message, dead::DeadLetter, identity, receipt, sale, stock};
+use tillstream_contract::{Batch, Envelope, Message, customer, dead::DeadLetter, identity, receipt, sale, stock};
 
 use crate::{console::out, operator::Place};
 
@@ -234,6 +234,11 @@ kinds! {
         StartCardPayment = "sale.start_card_payment.v1",
         CancelCardPayment = "sale.cancel_card_payment.v1",
         SettleCardPayment = "sale.settle_card_payment.v1",
+        PutHouseAccount = "sale.put_house_account.v1",
+        PayAccount = "sale.pay_account.v1",
+        PutLoyaltyRule = "sale.put_loyalty_rule.v1",
+        EndLoyaltyRule = "sale.end_loyalty_rule.v1",
+        RedeemPoints = "sale.redeem_points.v1",
     }
     sale::Event {
         Recorded = "sale.recorded.v1",
@@ -251,6 +256,10 @@ kinds! {
         BasketTaken = "sale.basket_taken.v1",
         BasketDropped = "sale.basket_dropped.v1",
         CardPaymentChanged = "sale.card_payment_changed.v1",
+        HouseAccountPut = "sale.house_account_put.v1",
+        AccountPaid = "sale.account_paid.v1",
+        LoyaltyRuleChanged = "sale.loyalty_rule_changed.v1",
+        PointsRedeemed = "sale.points_redeemed.v1",
     }
     stock::Command { Adjust = "stock.adjust.v1" }
     stock::Event { Moved = "stock.moved.v1" }
@@ -275,6 +284,19 @@ kinds! {
         InviteUser = "identity.invite_user.v1",
         DeactivateUser = "identity.deactivate_user.v1",
         EraseUser = "identity.erase_user.v1",
+    }
+    customer::Command {
+        AddCustomer = "customer.add_customer.v1",
+        ChangeCustomer = "customer.change_customer.v1",
+        EraseCustomer = "customer.erase_customer.v1",
+        MergeCustomers = "customer.merge_customers.v1",
+        PutGroup = "customer.put_group.v1",
+        EndGroup = "customer.end_group.v1",
+    }
+    customer::Event {
+        CustomerChanged = "customer.customer_changed.v1",
+        CustomersMerged = "customer.customers_merged.v1",
+        GroupChanged = "customer.group_changed.v1",
     }
     identity::Event {
         MerchantChanged = "identity.merchant_changed.v1",

@@ -5,18 +5,21 @@ use std::collections::{BTreeMap, HashMap};
 use tillstream_contract::{
     Envelope,
     account::{Account, AccountChanged, NewGiftCard, NewStoreCredit, Reload, Transfer, Transferred},
+    loyalty::{AccountPaid, AccountPayment, HouseAccountToPut, PointsToRedeem},
     sale::{Event, NewSale, NewVoid, Payment},
 };
 use tillstream_domain::{
     Rejection,
-    account::{AccountRejection, Issue, Ledger, Moves},
+    account::{AccountRejection, Issue, Kind, Ledger, Moves, OF_CUSTOMERS, Points},
     id::{AccountId, MerchantId, SaleId, StoreId},
+    loyalty::Rule,
     sale::{Books, Original, Submission},
+    tender,
     time::Timestamp,
 };
-use tillstream_store::{Error, PgConnection, account as stored, catalog};
+use tillstream_store::{Error, PgConnection, account as stored, catalog, customer::CustomerKey};
 
-use crate::sale;
+use crate::{customer, sale, shift};
 
 /// What a batch needs to know of accounts.
 #[derive(Debug, Default)]
@@ -55,7 +58,14 @@ impl Wanted {
         self.0.accounts.insert((merchant, account));
     }
 
-    /// After what comes back of sales is locked.
+    /// Adds the accounts of customers.
+    pub(crate) fn own(&mut self, customers: impl Iterator<Item = CustomerKey>) {
+        for (merchant, customer) in customers {
+            self.0.accounts.extend(OF_CUSTOMERS.map(|kind| (merchant, kind.of_customer(customer))));
+        }
+    }
+
+    /// After what comes back of sales is locked, and who buys.
     pub(crate) async fn load(self, conn: &mut PgConnection) -> Result<State, Error> {
         stored::lock(conn, &self.0).await.map(State)
     }
@@ -84,6 +94,17 @@ impl State {
         now: Timestamp,
     ) -> Result<Moves, Rejection> {
         self.ledger(merchant).undo(sale, void, now)
+    }
+
+    /// Adds to the moves of a sale the points that customers collect by it and lose by it.
+    pub(crate) fn collect(
+        &mut self,
+        merchant: MerchantId,
+        (moves, sale): (&mut Moves, SaleId),
+        points: &Points,
+        now: Timestamp,
+    ) {
+        self.ledger(merchant).collect(moves, sale, points, now);
     }
 
     pub(crate) fn apply(&mut self, merchant: MerchantId, moves: Moves) {
@@ -151,6 +172,65 @@ impl State {
         self.apply(merchant, moves);
         let (from, to) = (self.shown(merchant, new.from, now)?, self.shown(merchant, new.to, now)?);
         Ok(Event::BalanceTransferred(Transferred { store: new.store, from, to }))
+    }
+
+    pub(crate) fn put_house(
+        &mut self,
+        books: &Books,
+        customers: &mut customer::State,
+        envelope: &Envelope,
+        new: &HouseAccountToPut,
+        now: Timestamp,
+    ) -> Result<Event, Rejection> {
+        check_store(books, new.store)?;
+        let merchant = envelope.merchant;
+        let customer = customers.active(merchant, new.customer)?.id;
+        let moves = self.ledger(merchant).put_house(customer, new.limit)?;
+        self.apply(merchant, moves);
+        Ok(Event::HouseAccountPut(self.changed(merchant, new.store, Kind::House.of_customer(customer), now)?))
+    }
+
+    pub(crate) fn pay_off(
+        &mut self,
+        books: &Books,
+        (customers, shifts): (&mut customer::State, &mut shift::State),
+        envelope: &Envelope,
+        new: &AccountPayment,
+        now: Timestamp,
+    ) -> Result<Event, Rejection> {
+        let AccountPayment { store, register, amount, tender, .. } = *new;
+        check_store(books, store)?;
+        let found = books.register(register).filter(|found| found.store.id == store);
+        found.ok_or(Rejection::UnknownRegister(register))?;
+        if matches!(tender, tender::Kind::GiftCard | tender::Kind::StoreCredit | tender::Kind::OnAccount) {
+            return Err(AccountRejection::TenderNotTaken(tender).into());
+        }
+        let merchant = envelope.merchant;
+        let customer = customers.of(merchant).known(new.customer).map_or(new.customer, |known| known.id);
+        let moves = self.ledger(merchant).pay_off(&new.payoff(envelope, customer), now)?;
+        self.apply(merchant, moves);
+        let shift = shifts.receive((merchant, register), (tender, amount), new.paid_at.unwrap_or(envelope.at));
+        let account = self.shown(merchant, Kind::House.of_customer(customer), now)?;
+        Ok(Event::AccountPaid(AccountPaid { store, register, shift, amount, tender, account }))
+    }
+
+    pub(crate) fn redeem(
+        &mut self,
+        books: &Books,
+        (customers, rule): (&mut customer::State, Option<&Rule>),
+        envelope: &Envelope,
+        new: &PointsToRedeem,
+        now: Timestamp,
+    ) -> Result<Event, Rejection> {
+        check_store(books, new.store)?;
+        let merchant = envelope.merchant;
+        let customer = customers.active(merchant, new.customer)?.id;
+        let rule = rule.ok_or(AccountRejection::NoLoyaltyRule)?;
+        let moves = self.ledger(merchant).redeem(&new.redemption(envelope, customer), rule, now)?;
+        self.apply(merchant, moves);
+        let [from, to] = [Kind::Points, Kind::StoreCredit].map(|kind| kind.of_customer(customer));
+        let (from, to) = (self.shown(merchant, from, now)?, self.shown(merchant, to, now)?);
+        Ok(Event::PointsRedeemed(Transferred { store: new.store, from, to }))
     }
 
     fn issued(

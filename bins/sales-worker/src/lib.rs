@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tillstream_bus::{Bus, subject::Class, trim::Keep};
 use tillstream_contract::{Command as _, Envelope, Outcome, Refusal, Stage, sale::Command};
 use tillstream_domain::{
-    id::{AccountId, MerchantId},
+    id::{AccountId, MerchantId, StoreId},
     identity::Need,
     sale::Books,
     time::Timestamp,
@@ -73,8 +73,9 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
             asking.await;
         }
     };
+    let customers = Station::new(Customers, process.clone(), bus.clone(), pool.clone(), config.worker.clone());
     let station = Station::new(sales, process, bus, pool, config.worker);
-    tokio::join!(station.run(), trimming, sweeping, counting, asking);
+    tokio::join!(station.run(), customers.run(), trimming, sweeping, counting, asking);
     Ok(())
 }
 
@@ -94,13 +95,17 @@ async fn count_dead_letters(process: Process, bus: Bus) {
 mod account;
 mod basket;
 mod card_payment;
+mod customer;
+mod customers;
 mod heard;
+mod loyalty;
 mod price;
 mod sale;
 mod shift;
 mod terminal;
 mod trim;
 
+pub use customers::Customers;
 pub use terminal::{Driver, TerminalSettings};
 
 /// Decides on what happens at the counter.
@@ -129,6 +134,95 @@ pub struct State {
     accounts: account::State,
     baskets: basket::State,
     cards: card_payment::State,
+    customers: customer::State,
+    loyalty: loyalty::State,
+}
+
+/// What a batch wants loaded.
+#[derive(Debug, Default)]
+struct Wanted {
+    books: catalog::Wanted,
+    sales: sale::Wanted,
+    shifts: shift::Wanted,
+    prices: price::Wanted,
+    accounts: account::Wanted,
+    customers: customer::Wanted,
+    baskets: basket::Wanted,
+    cards: card_payment::Wanted,
+    /// Where and when things are sold.
+    moments: Vec<(MerchantId, StoreId, Timestamp)>,
+}
+
+impl Wanted {
+    fn add(&mut self, item: &Item<Command>) {
+        let Self { books, sales, shifts, prices, accounts, customers, baskets, cards, moments } = self;
+        let merchant = item.envelope.merchant;
+        books.merchants.insert(merchant);
+        match &item.message {
+            Command::Submit(new) => {
+                sales.submit(books, merchant, new);
+                moments.push((merchant, new.store, new.sold_at.unwrap_or(item.envelope.at)));
+                shifts.at(books, merchant, new.store, new.register);
+                accounts.submit(merchant, new);
+                cards.submit(merchant, new);
+                customers.submit(merchant, new);
+            }
+            Command::Void(new) => {
+                sales.void(merchant, new);
+                shifts.at(books, merchant, new.store, new.register);
+                accounts.void(merchant, new);
+                cards.void(merchant, new);
+            }
+            Command::PutPromotion(_)
+            | Command::EndPromotion(_)
+            | Command::PutPriceList(_)
+            | Command::EndPriceList(_) => {
+                prices.change(merchant);
+            }
+            Command::SetPrices(new) => {
+                prices.change(merchant);
+                books.products.extend(new.prices.iter().map(|price| (merchant, price.product)));
+            }
+            Command::OpenShift(new) => shifts.at(books, merchant, new.store, new.register),
+            Command::UseDrawer(new) => shifts.about(books, merchant, new.target()),
+            Command::EndShift(end) => shifts.about(books, merchant, end.target()),
+            Command::CountShift(count) => shifts.about(books, merchant, count.target()),
+            Command::CloseShift(close) => shifts.about(books, merchant, close.target()),
+            Command::IssueGiftCard(new) => {
+                sales.paid_for(merchant, new.sold);
+                accounts.gift_card(books, &item.envelope, new);
+            }
+            Command::IssueStoreCredit(new) => {
+                accounts.put_on(books, merchant, new.store, AccountId::new(item.envelope.id));
+            }
+            Command::ReloadAccount(new) => {
+                sales.paid_for(merchant, new.sold);
+                accounts.put_on(books, merchant, new.store, new.account);
+            }
+            Command::TransferBalance(new) => {
+                accounts.put_on(books, merchant, new.store, new.from);
+                accounts.put_on(books, merchant, new.store, new.to);
+            }
+            Command::PutHouseAccount(new) => {
+                books.stores.insert((merchant, new.store));
+                customers.one(merchant, new.customer);
+            }
+            Command::PayAccount(new) => {
+                shifts.at(books, merchant, new.store, new.register);
+                customers.one(merchant, new.customer);
+            }
+            Command::RedeemPoints(new) => {
+                books.stores.insert((merchant, new.store));
+                customers.one(merchant, new.customer);
+            }
+            Command::PutLoyaltyRule(_) | Command::EndLoyaltyRule(_) => customers.rule(merchant),
+            Command::ParkBasket(new) => baskets.park(books, merchant, new),
+            Command::TakeBasket(target) | Command::DropBasket(target) => baskets.end(books, merchant, target),
+            Command::StartCardPayment(new) => cards.start(books, &item.envelope, new),
+            Command::CancelCardPayment(cancel) => cards.one(merchant, cancel.payment),
+            Command::SettleCardPayment(answer) => cards.settle(books, merchant, answer),
+        }
+    }
 }
 
 impl Worker for Sales {
@@ -144,72 +238,19 @@ impl Worker for Sales {
     }
 
     async fn load(&self, conn: &mut PgConnection, batch: &[&Item<Command>]) -> Result<State, Error> {
-        let (mut books, mut sales) = (catalog::Wanted::default(), sale::Wanted::default());
-        let (mut shifts, mut prices) = (shift::Wanted::default(), price::Wanted::default());
-        let mut baskets = basket::Wanted::default();
-        let (mut accounts, mut cards) = (account::Wanted::default(), card_payment::Wanted::default());
-        let mut moments = Vec::new();
+        let mut wanted = Wanted::default();
         for item in batch {
-            let merchant = item.envelope.merchant;
-            books.merchants.insert(merchant);
-            match &item.message {
-                Command::Submit(new) => {
-                    sales.submit(&mut books, merchant, new);
-                    moments.push((merchant, new.store, new.sold_at.unwrap_or(item.envelope.at)));
-                    shifts.at(&mut books, merchant, new.store, new.register);
-                    accounts.submit(merchant, new);
-                    cards.submit(merchant, new);
-                }
-                Command::Void(new) => {
-                    sales.void(merchant, new);
-                    shifts.at(&mut books, merchant, new.store, new.register);
-                    accounts.void(merchant, new);
-                    cards.void(merchant, new);
-                }
-                Command::PutPromotion(_)
-                | Command::EndPromotion(_)
-                | Command::PutPriceList(_)
-                | Command::EndPriceList(_) => {
-                    prices.change(merchant);
-                }
-                Command::SetPrices(new) => {
-                    prices.change(merchant);
-                    books.products.extend(new.prices.iter().map(|price| (merchant, price.product)));
-                }
-                Command::OpenShift(new) => shifts.at(&mut books, merchant, new.store, new.register),
-                Command::UseDrawer(new) => shifts.about(&mut books, merchant, new.target()),
-                Command::EndShift(end) => shifts.about(&mut books, merchant, end.target()),
-                Command::CountShift(count) => shifts.about(&mut books, merchant, count.target()),
-                Command::CloseShift(close) => shifts.about(&mut books, merchant, close.target()),
-                Command::IssueGiftCard(new) => {
-                    sales.paid_for(merchant, new.sold);
-                    accounts.gift_card(&mut books, &item.envelope, new);
-                }
-                Command::IssueStoreCredit(new) => {
-                    accounts.put_on(&mut books, merchant, new.store, AccountId::new(item.envelope.id));
-                }
-                Command::ReloadAccount(new) => {
-                    sales.paid_for(merchant, new.sold);
-                    accounts.put_on(&mut books, merchant, new.store, new.account);
-                }
-                Command::TransferBalance(new) => {
-                    accounts.put_on(&mut books, merchant, new.store, new.from);
-                    accounts.put_on(&mut books, merchant, new.store, new.to);
-                }
-                Command::ParkBasket(new) => baskets.park(&mut books, merchant, new),
-                Command::TakeBasket(target) | Command::DropBasket(target) => {
-                    baskets.end(&mut books, merchant, target);
-                }
-                Command::StartCardPayment(new) => cards.start(&mut books, &item.envelope, new),
-                Command::CancelCardPayment(cancel) => cards.one(merchant, cancel.payment),
-                Command::SettleCardPayment(answer) => cards.settle(&mut books, merchant, answer),
-            }
+            wanted.add(item);
         }
+        let Wanted { books, sales, shifts, prices, mut accounts, customers, baskets, cards, mut moments } = wanted;
         let wanted = books;
         let mut books = catalog::books(conn, &wanted).await?;
         self.prices.complete(conn, &mut books, &wanted.products).await?;
         moments.retain(|(merchant, ..)| books.get(merchant).is_some_and(|books| books.prices().is_some()));
         let mut sales = sales.load(conn).await?;
+        let customers = customers.load(conn, sales.pasts()).await?;
+        let loyalty = loyalty::State::load(conn, &customers.merchants).await?;
+        accounts.own(customers.everybody());
         let accounts = accounts.load(conn).await?;
         let cards = cards.load(conn).await?;
         let shifts = shifts.load(conn, &books).await?;
@@ -217,7 +258,7 @@ impl Worker for Sales {
         sales.at = price::walls(conn, moments).await?;
         let prices = prices.load(conn).await?;
         let baskets = baskets.load(conn).await?;
-        Ok(State { books, sales, shifts, prices, accounts, cards, baskets })
+        Ok(State { books, sales, shifts, prices, accounts, cards, customers, loyalty, baskets })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {
@@ -226,13 +267,16 @@ impl Worker for Sales {
             return Outcome::Rejected(Refusal::unknown_merchant(envelope.merchant));
         };
         let event = match &item.message {
-            Command::Submit(new) => state.sales.submit(
-                books,
-                (&mut state.shifts, &mut state.accounts, &mut state.cards),
-                envelope,
-                new,
-                now,
-            ),
+            Command::Submit(new) => {
+                let parts = sale::Parts {
+                    shifts: &mut state.shifts,
+                    accounts: &mut state.accounts,
+                    cards: &mut state.cards,
+                    customers: &mut state.customers,
+                    rule: state.loyalty.rule(envelope.merchant),
+                };
+                state.sales.submit(books, parts, envelope, new, now)
+            }
             Command::Void(new) => {
                 state.sales.void((&mut state.shifts, &mut state.accounts, &mut state.cards), envelope, new, now)
             }
@@ -256,6 +300,16 @@ impl Worker for Sales {
             Command::StartCardPayment(new) => state.cards.start(books, envelope, (new, self.terminals), now),
             Command::CancelCardPayment(cancel) => state.cards.cancel(envelope, cancel, now),
             Command::SettleCardPayment(answer) => state.cards.settle(books, envelope, answer, now),
+            Command::PutHouseAccount(new) => state.accounts.put_house(books, &mut state.customers, envelope, new, now),
+            Command::PayAccount(new) => {
+                state.accounts.pay_off(books, (&mut state.customers, &mut state.shifts), envelope, new, now)
+            }
+            Command::RedeemPoints(new) => {
+                let rule = state.loyalty.rule(envelope.merchant);
+                state.accounts.redeem(books, (&mut state.customers, rule), envelope, new, now)
+            }
+            Command::PutLoyaltyRule(put) => state.loyalty.put(envelope.merchant, put),
+            Command::EndLoyaltyRule(end) => state.loyalty.end(envelope.merchant, *end),
         };
         match event {
             Ok(event) => Outcome::Accepted(vec![Envelope::caused_by(envelope, &event, now)]),
@@ -269,6 +323,7 @@ impl Worker for Sales {
         state.accounts.save(conn).await?;
         state.baskets.save(conn).await?;
         state.cards.save(conn).await?;
+        state.loyalty.save(conn).await?;
         state.shifts.save(conn, now).await
     }
 }

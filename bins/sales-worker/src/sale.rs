@@ -9,6 +9,7 @@ use tillstream_contract::{
 use tillstream_domain::{
     Rejection,
     id::{MerchantId, SaleId},
+    loyalty::{Collected, Rule},
     money::Amount,
     sale::{self as domain, Books, Flag, Original, Past, Pasts},
     time::Timestamp,
@@ -22,7 +23,7 @@ use tillstream_store::{
 
 use crate::{
     account::{self, Sold},
-    card_payment,
+    card_payment, customer,
     price::Walls,
     shift,
 };
@@ -49,6 +50,16 @@ pub(crate) struct State {
     completed: Vec<Sale>,
     totals: Totals,
     reversed: BTreeSet<(MerchantId, SaleId)>,
+}
+
+/// What a sale touches besides itself.
+pub(crate) struct Parts<'a> {
+    pub(crate) shifts: &'a mut shift::State,
+    pub(crate) accounts: &'a mut account::State,
+    pub(crate) cards: &'a mut card_payment::State,
+    pub(crate) customers: &'a mut customer::State,
+    /// What customers collect points by.
+    pub(crate) rule: Option<&'a Rule>,
 }
 
 impl Wanted {
@@ -86,6 +97,11 @@ impl Wanted {
 }
 
 impl State {
+    /// The sales of which something comes back, by merchant.
+    pub(crate) const fn pasts(&self) -> &HashMap<MerchantId, Pasts> {
+        &self.pasts
+    }
+
     /// Looks which numbers are taken: under the locks of their registers, so that of two tills that give the same one at once
     /// the second is found.
     pub(crate) async fn look_up_tickets(&mut self, conn: &mut PgConnection) -> Result<(), Error> {
@@ -96,7 +112,7 @@ impl State {
     pub(crate) fn submit(
         &mut self,
         books: &Books,
-        (shifts, accounts, cards): (&mut shift::State, &mut account::State, &mut card_payment::State),
+        Parts { shifts, accounts, cards, customers, rule }: Parts<'_>,
         envelope: &Envelope,
         new: &NewSale,
         now: Timestamp,
@@ -104,11 +120,16 @@ impl State {
         let merchant = envelope.merchant;
         let mut submission = new.submission(envelope);
         submission.asked.at = self.at.get(&(merchant, new.store, submission.sold_at)).copied();
+        let pasts = self.pasts.entry(merchant).or_default();
+        let mut flags = customers.attend(merchant, &mut submission, pasts)?;
         // It changes nothing yet: the sale may still be refused.
         let mut moves = accounts.pay(merchant, &submission, now)?;
         let mut matches = cards.pay(merchant, &submission)?;
-        let pasts = self.pasts.entry(merchant).or_default();
+        let collected = Collected::of(&submission, pasts);
         let mut sale = domain::submit(books, &submission, pasts, now)?;
+        let points = collected.settle(&mut sale, rule, customers.of(merchant), pasts);
+        accounts.collect(merchant, (&mut moves, sale.id), &points, now);
+        sale.flags.append(&mut flags);
         sale.flags.append(&mut moves.flags);
         sale.flags.append(&mut matches.flags);
         accounts.apply(merchant, moves);

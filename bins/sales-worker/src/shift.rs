@@ -10,8 +10,10 @@ use tillstream_contract::{
 use tillstream_domain::{
     Rejection,
     id::{MerchantId, RegisterId, ShiftId, StoreId},
+    money::Amount,
     sale::{Books, Sale},
     shift::{Drawer, Target},
+    tender,
     time::Timestamp,
 };
 use tillstream_store::{
@@ -81,6 +83,17 @@ impl State {
             drawer.take(sale);
             self.touched.insert(key);
         }
+    }
+
+    /// Counts what a customer pays of what they owe; returns the shift.
+    pub(crate) fn receive(
+        &mut self,
+        key: DrawerKey,
+        (tender, amount): (tender::Kind, Amount),
+        at: Timestamp,
+    ) -> Option<ShiftId> {
+        self.touched.insert(key);
+        self.drawers.get_mut(&key)?.receive(tender, amount, at)
     }
 
     /// The shift in which counts what happens at a register at a time.

@@ -78,9 +78,13 @@ app.kubernetes.io/part-of: tillstream
 {{- $workers | toJson -}}
 {{- end -}}
 
-{{/* The classes of streams that a worker consumes, as in libs/bus/src/topology.rs. The consumer is named as the worker. */}}
+{{/* The consumers of a worker and the classes of their streams, as in libs/bus/src/topology.rs. */}}
 {{- define "tillstream.consumes" -}}
-{{- index (dict "sales" (list "COMMANDS") "stock" (list "COMMANDS" "EVENTS") "receipts" (list "EVENTS") "identity" (list "COMMANDS")) . | toJson -}}
+{{- index (dict
+  "sales" (list (list "COMMANDS" "sales") (list "COMMANDS" "customers"))
+  "stock" (list (list "COMMANDS" "stock") (list "EVENTS" "stock"))
+  "receipts" (list (list "EVENTS" "receipts"))
+  "identity" (list (list "COMMANDS" "identity"))) . | toJson -}}
 {{- end -}}
 
 {{/* Copies of each message. */}}

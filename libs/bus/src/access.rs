@@ -6,7 +6,7 @@ use crate::{
     bucket,
     connect::inbox,
     subject::{Class, DEAD_STREAM, dead},
-    topology::CONSUMERS,
+    topology::{CONSUMERS, role_of},
 };
 
 /// The roles on the bus. `operator` is for `pos` and may do everything.
@@ -97,17 +97,17 @@ fn workers_consumers(partition: u16) -> Vec<String> {
 
 /// Consuming what the role consumes, seeing how old the oldest of it is, and publishing its events.
 fn worker(role: &str, partition: u16) -> Vec<String> {
-    let event = match role {
-        "sales" => "sale",
-        "receipts" => "receipt",
-        other => other,
+    let events: &[&str] = match role {
+        "sales" => &["sale", "customer"],
+        "receipts" => &["receipt"],
+        _ => &[role],
     };
-    let mut subjects = vec![Class::Event.subject(event, partition)];
-    for (_, class, _) in CONSUMERS.iter().filter(|(name, ..)| *name == role) {
+    let mut subjects: Vec<_> = events.iter().map(|event| Class::Event.subject(event, partition)).collect();
+    for (name, class, _) in CONSUMERS.iter().filter(|(name, ..)| role_of(name) == role) {
         let stream = class.stream(partition);
-        subjects.push(format!("$JS.API.CONSUMER.INFO.{stream}.{role}"));
-        subjects.push(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{role}"));
-        subjects.push(format!("$JS.ACK.{stream}.{role}.>"));
+        subjects.push(format!("$JS.API.CONSUMER.INFO.{stream}.{name}"));
+        subjects.push(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}"));
+        subjects.push(format!("$JS.ACK.{stream}.{name}.>"));
         subjects.push(format!("$JS.API.STREAM.MSG.GET.{stream}"));
     }
     subjects

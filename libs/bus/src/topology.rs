@@ -51,14 +51,22 @@ impl Default for Limits {
     }
 }
 
-/// Who consumes what: the consumer's name, its class and context.
-pub const CONSUMERS: [(&str, Class, &str); 5] = [
+/// Who consumes what: the consumer's name, its class and context. Names are unique in a class.
+pub const CONSUMERS: [(&str, Class, &str); 6] = [
     ("sales", Class::Command, "sale"),
+    ("customers", Class::Command, "customer"),
     ("stock", Class::Command, "stock"),
     ("identity", Class::Command, "identity"),
     ("stock", Class::Event, "sale"),
     ("receipts", Class::Event, "sale"),
 ];
+
+/// The role whose worker a consumer is.
+#[must_use]
+pub fn role_of(consumer: &str) -> &str {
+    // The sales worker has two consumers of commands.
+    if consumer == "customers" { "sales" } else { consumer }
+}
 
 /// What shall be on the broker.
 #[derive(Debug)]

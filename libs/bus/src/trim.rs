@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The contexts whose commands hold personal data.
-const PERSONAL: [&str; 1] = ["identity"];
+const PERSONAL: [&str; 2] = ["identity", "customer"];
 
 /// What stays in a stream though every worker has taken it.
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     account::{self as domain, GiftCardNumber, Issue, Kind, Status},
-    id::{AccountId, CommandId, SaleId, StoreId},
+    id::{AccountId, CommandId, CustomerId, SaleId, StoreId},
     identity::{Need, Permission, Place},
     money::Amount,
     sale::Original,
@@ -98,7 +98,14 @@ pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 4, max_length = 4)]
     pub last4: Option<String>,
-    /// What is on it, in minor units. Below zero if a till without a connection took more than was there.
+    /// Whose it is, if it is a customer's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
+    /// Of a house account, how much its customer may owe, in minor units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Amount>,
+    /// What is on it, in minor units, or points. Below zero is what the customer of a house account owes, points that were
+    /// spent before their goods came back, and what a till without a connection took though it was not there.
     pub balance: Amount,
     /// Whether it can be spent.
     pub status: Status,
@@ -216,6 +223,8 @@ impl Account {
             id: account.id,
             kind: account.kind,
             last4: account.number.as_ref().map(|number| number.last4().to_owned()),
+            customer: account.customer,
+            limit: (account.kind == Kind::House).then_some(account.limit),
             balance: account.balance,
             status: account.status(now),
             expires_at: account.expires_at,

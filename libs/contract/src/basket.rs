@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     basket::{Basket, Mark, Name, Parking, Status, Target},
-    id::{BasketId, RegisterId, SaleId, StoreId, UserId},
+    id::{BasketId, CustomerId, RegisterId, SaleId, StoreId, UserId},
     identity::{Need, Permission, Place},
     money::{Amount, Currency},
     pricing::{Coupon, ManualDiscount},
@@ -57,6 +57,9 @@ pub struct Draft {
     /// Whose sale it is, if not the cashier's who submits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salesperson: Option<UserId>,
+    /// Who buys, if they are a customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
     /// Whether somebody practises.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub training: bool,
@@ -99,7 +102,8 @@ impl NewBasket {
     /// What the domain decides on: this basket, with id and sender of the envelope in which it came.
     #[must_use]
     pub fn parking(&self, envelope: &Envelope) -> Parking {
-        let Draft { currency, lines, coupons, discount, tip, salesperson, training, note } = self.draft.clone();
+        let Draft { currency, lines, coupons, discount, tip, salesperson, customer, training, note } =
+            self.draft.clone();
         let draft = Submission {
             id: SaleId::new(envelope.id),
             store: self.store,
@@ -107,12 +111,13 @@ impl NewBasket {
             ticket: None,
             cashier: user(envelope),
             salesperson,
+            customer,
             training,
             offline: false,
             sold_at: envelope.at,
             currency,
             lines: lines.iter().map(domain::NewLine::from).collect(),
-            asked: Asked { coupons, discount, at: None },
+            asked: Asked { coupons, discount, ..Asked::default() },
             tip,
             payments: Vec::new(),
             note,

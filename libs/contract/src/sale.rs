@@ -6,7 +6,7 @@ mod payment;
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     Rejection,
-    id::{ProductId, PromotionId, RegisterId, SaleId, StoreId, UserId},
+    id::{CustomerId, ProductId, PromotionId, RegisterId, SaleId, StoreId, UserId},
     identity::{Actor, Need, Permission, Place},
     money::{Amount, Currency},
     pricing::{Coupon, ManualDiscount, Off, Reason},
@@ -30,6 +30,7 @@ use crate::{
     card_payment::{CardPaymentAnswer, CardPaymentCancel, CardPaymentChanged, NewCardPayment},
     envelope::messages,
     identity::Changed,
+    loyalty::{AccountPaid, AccountPayment, HouseAccountToPut, LoyaltyRuleToEnd, LoyaltyRuleToPut, PointsToRedeem},
     price::{NewPrices, PriceListToPut, PromotionToPut, ToEnd},
     shift::{DrawerUsed, NewDrawerEvent, NewShift, ShiftChanged, ShiftClose, ShiftCount, ShiftEnd},
 };
@@ -81,6 +82,16 @@ messages! {
         CancelCardPayment(CardPaymentCancel) = "sale.cancel_card_payment.v1",
         /// Take down what a provider says of a card payment.
         SettleCardPayment(CardPaymentAnswer) = "sale.settle_card_payment.v1",
+        /// Say how much a customer may owe.
+        PutHouseAccount(HouseAccountToPut) = "sale.put_house_account.v1",
+        /// Take what a customer pays of what they owe.
+        PayAccount(AccountPayment) = "sale.pay_account.v1",
+        /// Say what customers collect points by.
+        PutLoyaltyRule(LoyaltyRuleToPut) = "sale.put_loyalty_rule.v1",
+        /// Let nobody collect points any more.
+        EndLoyaltyRule(LoyaltyRuleToEnd) = "sale.end_loyalty_rule.v1",
+        /// Turn points into store credit.
+        RedeemPoints(PointsToRedeem) = "sale.redeem_points.v1",
     }
 }
 
@@ -117,6 +128,14 @@ messages! {
         BasketDropped(BasketChanged) = "sale.basket_dropped.v1",
         /// A card payment has come further.
         CardPaymentChanged(CardPaymentChanged) = "sale.card_payment_changed.v1",
+        /// A customer has a house account, or may owe another amount.
+        HouseAccountPut(AccountChanged) = "sale.house_account_put.v1",
+        /// A customer paid of what they owe.
+        AccountPaid(AccountPaid) = "sale.account_paid.v1",
+        /// The rule of points was put or ended; the id is the merchant's.
+        LoyaltyRuleChanged(Changed) = "sale.loyalty_rule_changed.v1",
+        /// Points became store credit.
+        PointsRedeemed(Transferred) = "sale.points_redeemed.v1",
     }
 }
 
@@ -144,17 +163,20 @@ impl Event {
     #[must_use]
     pub const fn store(&self) -> Option<StoreId> {
         Some(match self {
-            Self::PromotionChanged(_) | Self::PriceListChanged(_) => return None,
+            Self::PromotionChanged(_) | Self::PriceListChanged(_) | Self::LoyaltyRuleChanged(_) => return None,
             Self::Recorded(recorded) => recorded.sale.store.id,
             Self::DrawerUsed(used) => used.event.store,
             Self::ShiftOpened(changed)
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
             | Self::ShiftClosed(changed) => changed.shift.spot.store,
-            Self::AccountIssued(changed) | Self::AccountReloaded(changed) => changed.store,
-            Self::BalanceTransferred(transferred) => transferred.store,
             Self::BasketParked(changed) | Self::BasketTaken(changed) | Self::BasketDropped(changed) => changed.store,
             Self::CardPaymentChanged(changed) => changed.payment.store,
+            Self::AccountIssued(changed) | Self::AccountReloaded(changed) | Self::HouseAccountPut(changed) => {
+                changed.store
+            }
+            Self::BalanceTransferred(transferred) | Self::PointsRedeemed(transferred) => transferred.store,
+            Self::AccountPaid(paid) => paid.store,
         })
     }
 
@@ -166,16 +188,21 @@ impl Event {
         match self {
             Self::Recorded(body) => serde_json::to_value(body),
             Self::DrawerUsed(body) => serde_json::to_value(body),
-            Self::PromotionChanged(body) | Self::PriceListChanged(body) => serde_json::to_value(body),
+            Self::PromotionChanged(body) | Self::PriceListChanged(body) | Self::LoyaltyRuleChanged(body) => {
+                serde_json::to_value(body)
+            }
             Self::ShiftOpened(body) | Self::ShiftEnded(body) | Self::ShiftCounted(body) | Self::ShiftClosed(body) => {
                 serde_json::to_value(body)
             }
-            Self::AccountIssued(body) | Self::AccountReloaded(body) => serde_json::to_value(body),
-            Self::BalanceTransferred(body) => serde_json::to_value(body),
             Self::BasketParked(body) | Self::BasketTaken(body) | Self::BasketDropped(body) => {
                 serde_json::to_value(body)
             }
             Self::CardPaymentChanged(body) => serde_json::to_value(body),
+            Self::AccountIssued(body) | Self::AccountReloaded(body) | Self::HouseAccountPut(body) => {
+                serde_json::to_value(body)
+            }
+            Self::BalanceTransferred(body) | Self::PointsRedeemed(body) => serde_json::to_value(body),
+            Self::AccountPaid(body) => serde_json::to_value(body),
         }
     }
 
@@ -187,17 +214,24 @@ impl Event {
         match self {
             Self::Recorded(recorded) => serde_json::to_value(&recorded.sale),
             Self::DrawerUsed(used) => serde_json::to_value(&used.event),
-            Self::PromotionChanged(changed) | Self::PriceListChanged(changed) => serde_json::to_value(changed),
+            Self::PromotionChanged(changed) | Self::PriceListChanged(changed) | Self::LoyaltyRuleChanged(changed) => {
+                serde_json::to_value(changed)
+            }
             Self::ShiftOpened(changed)
             | Self::ShiftEnded(changed)
             | Self::ShiftCounted(changed)
             | Self::ShiftClosed(changed) => serde_json::to_value(&changed.shift),
-            Self::AccountIssued(changed) | Self::AccountReloaded(changed) => serde_json::to_value(&changed.account),
-            Self::BalanceTransferred(transferred) => serde_json::to_value(transferred),
             Self::BasketParked(changed) | Self::BasketTaken(changed) | Self::BasketDropped(changed) => {
                 serde_json::to_value(changed)
             }
             Self::CardPaymentChanged(changed) => serde_json::to_value(&changed.payment),
+            Self::AccountIssued(changed) | Self::AccountReloaded(changed) | Self::HouseAccountPut(changed) => {
+                serde_json::to_value(&changed.account)
+            }
+            Self::BalanceTransferred(transferred) | Self::PointsRedeemed(transferred) => {
+                serde_json::to_value(transferred)
+            }
+            Self::AccountPaid(paid) => serde_json::to_value(paid),
         }
     }
 }
@@ -210,7 +244,9 @@ impl crate::Command for Command {
             | Self::EndPromotion(_)
             | Self::PutPriceList(_)
             | Self::EndPriceList(_)
-            | Self::SetPrices(_) => Need::new(Permission::ManagePrices, Place::Merchant),
+            | Self::SetPrices(_)
+            | Self::PutLoyaltyRule(_)
+            | Self::EndLoyaltyRule(_) => Need::new(Permission::ManagePrices, Place::Merchant),
             Self::Void(void) => Need::new(Permission::Void, Place::Register(void.store, void.register)),
             Self::OpenShift(shift) => shift.need(),
             Self::UseDrawer(event) => event.need(),
@@ -226,6 +262,9 @@ impl crate::Command for Command {
             Self::StartCardPayment(payment) => payment.need(),
             Self::CancelCardPayment(cancel) => cancel.need(),
             Self::SettleCardPayment(_) => CardPaymentAnswer::need(),
+            Self::PutHouseAccount(put) => put.need(),
+            Self::PayAccount(payment) => payment.need(),
+            Self::RedeemPoints(redeem) => redeem.need(),
         }
     }
 }
@@ -243,6 +282,9 @@ pub struct NewSale {
     /// Whose sale it is, if not the cashier's who submits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salesperson: Option<UserId>,
+    /// Who buys, if they are a customer; of what comes back who bought it, if left out. One who was merged means the survivor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
     /// Whether somebody practises: the sale is kept, and counts nowhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub training: bool,
@@ -422,12 +464,13 @@ impl NewSale {
             ticket: self.ticket,
             cashier,
             salesperson: self.salesperson,
+            customer: self.customer,
             training: self.training,
             offline: self.offline,
             sold_at: self.sold_at.unwrap_or(at),
             currency: self.currency,
             lines: self.lines.iter().map(domain::NewLine::from).collect(),
-            asked: Asked { coupons: self.coupons.clone(), discount: self.discount.clone(), at: None },
+            asked: Asked { coupons: self.coupons.clone(), discount: self.discount.clone(), ..Asked::default() },
             tip: self.tip,
             payments: self.payments.iter().cloned().map(tender::Payment::from).collect(),
             note: self.note.clone(),

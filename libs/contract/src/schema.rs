@@ -16,7 +16,7 @@ use utoipa::{
     openapi::{RefOr, schema::Schema},
 };
 
-use crate::{Answers, Batch, Envelope, dead::DeadLetter, identity, receipt, sale, stock};
+use crate::{Answers, Batch, Envelope, customer, dead::DeadLetter, identity, receipt, sale, stock};
 
 /// Where the schemas of a document lie that other schemas of it refer to.
 const DEFS: &str = "#/$defs/";
@@ -107,13 +107,14 @@ impl Published {
 /// Every kind of command.
 #[must_use]
 pub fn commands() -> Vec<Published> {
-    [sale::Command::KINDS, stock::Command::KINDS, identity::Command::KINDS].concat()
+    [sale::Command::KINDS, stock::Command::KINDS, identity::Command::KINDS, customer::Command::KINDS].concat()
 }
 
 /// Every kind of event.
 #[must_use]
 pub fn events() -> Vec<Published> {
-    [sale::Event::KINDS, stock::Event::KINDS, receipt::Event::KINDS, identity::Event::KINDS].concat()
+    [sale::Event::KINDS, stock::Event::KINDS, receipt::Event::KINDS, identity::Event::KINDS, customer::Event::KINDS]
+        .concat()
 }
 
 /// What messages are wrapped in, and what else goes over the bus.

@@ -1,8 +1,10 @@
-//! Accounts that hold value: gift cards and store credit.
+//! Accounts that hold value: gift cards, store credit, what customers owe, and the points that they have collected.
 //!
 //! Each is a ledger: entries are added and never change, and the balance is their sum. A balance falls below zero only by
-//! what a till took while it had no connection, for what happened at the counter is a fact.
+//! what a till took while it had no connection, for what happened at the counter is a fact; that of points by what came back of
+//! sales; and that of a house account, as far as its customer may owe.
 
+mod customer;
 mod ledger;
 mod number;
 mod rejection;
@@ -13,12 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Invalid,
-    id::{AccountId, CommandId, SaleId},
+    id::{AccountId, CommandId, CustomerId, SaleId},
     money::{Amount, Overflow},
     text::Note,
     time::Timestamp,
 };
 
+pub use customer::{OF_CUSTOMERS, Payoff, Points, Redemption};
 pub use ledger::{Issue, Ledger, Moves, Reload, Transfer};
 pub use number::GiftCardNumber;
 pub use rejection::AccountRejection;
@@ -32,10 +35,14 @@ pub enum Kind {
     GiftCard,
     /// What the merchant owes a customer, from a return or out of goodwill.
     StoreCredit,
+    /// A customer's house account: below zero is what they owe.
+    House,
+    /// The points that a customer has collected: it counts points, not money.
+    Points,
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::GiftCard, Self::StoreCredit];
+    const ALL: [Self; 4] = [Self::GiftCard, Self::StoreCredit, Self::House, Self::Points];
 
     /// The name in snake case, as in every format.
     #[must_use]
@@ -43,6 +50,8 @@ impl Kind {
         match self {
             Self::GiftCard => "gift_card",
             Self::StoreCredit => "store_credit",
+            Self::House => "house",
+            Self::Points => "points",
         }
     }
 }
@@ -72,11 +81,26 @@ pub enum Reason {
     Transferred,
     /// The sale that changed it was undone.
     Voided,
+    /// The customer paid of what they owe.
+    Paid,
+    /// The customer collected points with a sale.
+    Earned,
+    /// Goods came back with which points had been collected.
+    TakenBack,
 }
 
 impl Reason {
-    const ALL: [Self; 6] =
-        [Self::Issued, Self::Reloaded, Self::Redeemed, Self::Refunded, Self::Transferred, Self::Voided];
+    const ALL: [Self; 9] = [
+        Self::Issued,
+        Self::Reloaded,
+        Self::Redeemed,
+        Self::Refunded,
+        Self::Transferred,
+        Self::Voided,
+        Self::Paid,
+        Self::Earned,
+        Self::TakenBack,
+    ];
 
     /// The name in snake case, as in every format.
     #[must_use]
@@ -88,6 +112,9 @@ impl Reason {
             Self::Refunded => "refunded",
             Self::Transferred => "transferred",
             Self::Voided => "voided",
+            Self::Paid => "paid",
+            Self::Earned => "earned",
+            Self::TakenBack => "taken_back",
         }
     }
 }
@@ -122,6 +149,10 @@ pub struct Account {
     pub number: Option<GiftCardNumber>,
     /// From when on it can not be spent.
     pub expires_at: Option<Timestamp>,
+    /// Whose it is, if it is a customer's own.
+    pub customer: Option<CustomerId>,
+    /// How far below zero it may go: above zero for house accounts alone.
+    pub limit: Amount,
     /// The sum of its entries.
     pub balance: Amount,
     /// How many entries it has.
@@ -132,13 +163,27 @@ impl Account {
     /// One without an entry.
     #[must_use]
     pub const fn new(id: AccountId, kind: Kind) -> Self {
-        Self { id, kind, number: None, expires_at: None, balance: Amount::ZERO, entries: 0 }
+        Self {
+            id,
+            kind,
+            number: None,
+            expires_at: None,
+            customer: None,
+            limit: Amount::ZERO,
+            balance: Amount::ZERO,
+            entries: 0,
+        }
     }
 
     /// Whether it can be spent at `now`.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> Status {
         if self.expires_at.is_some_and(|end| end <= now) { Status::Expired } else { Status::Active }
+    }
+
+    /// How much can be taken from it.
+    fn available(&self) -> Amount {
+        self.balance.checked_add(self.limit).unwrap_or(self.balance)
     }
 
     /// Adds an entry.

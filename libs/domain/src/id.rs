@@ -78,7 +78,7 @@ ids! {
     /// Identifies a customer of a merchant: the id of the command that added them. It stands for the person in the books, and
     /// says nothing once the person is erased.
     CustomerId
-    /// Identifies a group of customers.
+    /// Identifies a group of customers: chosen by who adds it.
     GroupId
     /// Identifies a promotion: the id of the command that added it.
     PromotionId
@@ -100,6 +100,12 @@ impl From<CommandId> for AccountId {
 }
 
 impl From<CommandId> for CardPaymentId {
+    fn from(command: CommandId) -> Self {
+        Self(command.0)
+    }
+}
+
+impl From<CommandId> for CustomerId {
     fn from(command: CommandId) -> Self {
         Self(command.0)
     }

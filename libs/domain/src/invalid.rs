@@ -71,8 +71,16 @@ pub enum Invalid {
     /// Not the last four digits of a card.
     #[error("the last digits of a card are four ASCII digits")]
     Last4,
+    /// A rule of points that cannot be.
+    #[error("a rule gives 1 to 1000000 points for an amount above zero, each worth more than nothing")]
+    LoyaltyRule,
+    /// Not a phone number.
+    #[error(
+        "a phone number has 4 to 15 digits with spaces, dashes, dots, slashes and brackets between them, and no letters"
+    )]
+    Phone,
     /// Not a kind of account.
-    #[error("an account is gift_card or store_credit")]
+    #[error("an account is gift_card, store_credit, house or points")]
     AccountKind,
     /// Not a reason for an entry of an account.
     #[error("not a reason for an entry of an account")]
@@ -149,6 +157,8 @@ impl Invalid {
             Self::TextControl => "text_control_character",
             Self::CardNumber => "card_number",
             Self::Last4 => "invalid_last4",
+            Self::LoyaltyRule => "invalid_loyalty_rule",
+            Self::Phone => "invalid_phone",
             Self::AccountKind => "invalid_account_kind",
             Self::EntryReason => "invalid_entry_reason",
             Self::BasketStatus => "invalid_basket_status",

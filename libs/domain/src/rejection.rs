@@ -6,6 +6,7 @@ use crate::{
     account::AccountRejection,
     basket::BasketRejection,
     card_payment::CardPaymentRejection,
+    customer::CustomerRejection,
     id::{KeyId, MerchantId, ProductId, RegisterId, SaleId, ShiftId, StoreId, UserId},
     identity::{Need, Permission},
     money::{Amount, Currency, Overflow},
@@ -292,6 +293,9 @@ pub enum Rejection {
     /// A card payment stands in the way.
     #[error(transparent)]
     CardPayment(#[from] CardPaymentRejection),
+    /// A customer stands in the way.
+    #[error(transparent)]
+    Customer(#[from] CustomerRejection),
     /// A reason that people do not give for an adjustment.
     #[error("stock is not adjusted for the reason {0}")]
     ReasonNotAllowed(Reason),
@@ -369,6 +373,7 @@ impl Rejection {
             Self::UnknownTimeZone(_) => "unknown_time_zone",
             Self::Basket(rejection) => rejection.code(),
             Self::CardPayment(rejection) => rejection.code(),
+            Self::Customer(rejection) => rejection.code(),
             Self::ReasonNotAllowed(_) => "reason_not_allowed",
             Self::Forbidden(_) | Self::BeyondOwnRights => "forbidden",
             Self::UnknownKey(_) => "unknown_key",
@@ -437,6 +442,7 @@ impl Rejection {
             Self::UnknownTimeZone(_) => "/time_zone".to_owned(),
             Self::Basket(rejection) => return rejection.pointer(),
             Self::CardPayment(rejection) => return rejection.pointer(),
+            Self::Customer(rejection) => return rejection.pointer(),
             Self::ReasonNotAllowed(_) => "/reason".to_owned(),
             Self::EmailTaken => "/email".to_owned(),
             Self::TooManyGrants { .. } | Self::BeyondOwnRights | Self::UnknownGrantStore(_) => "/grants".to_owned(),

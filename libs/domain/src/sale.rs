@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Invalid,
     id::{CategoryId, CustomerId, MerchantId, ProductId, PromotionId, RegisterId, SaleId, ShiftId, StoreId, UserId},
+    loyalty::Earned,
     money::{Amount, Currency, Overflow},
     quantity::Quantity,
     tax::{Tax, TaxGroup, TaxRules},
@@ -79,6 +80,8 @@ pub struct Sale {
     pub payments: Vec<Payment>,
     /// What went back in cash.
     pub change: Amount,
+    /// The points that the customer collected with it.
+    pub loyalty: Option<Earned>,
     /// What somebody should look at, in order and without repetition.
     pub flags: Vec<Flag>,
     /// The cashier's remark.
@@ -254,4 +257,6 @@ pub enum Flag {
     /// A card payment that it names is not known, has not taken that much or belongs to another sale: it was named without a
     /// connection.
     CardPaymentUnmatched,
+    /// The customer is not known, or erased: the sale was made without a connection.
+    CustomerUnknown,
 }

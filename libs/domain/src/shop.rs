@@ -97,6 +97,7 @@ pub(crate) fn submission(number: u128) -> Submission {
         ticket: None,
         cashier: None,
         salesperson: None,
+        customer: None,
         training: false,
         offline: false,
         sold_at: noon(),

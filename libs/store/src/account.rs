@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use tillstream_domain::{
-    account::{Account, Entry, GiftCardNumber, Ledger},
-    id::{AccountId, CommandId, MerchantId, SaleId},
+    account::{Account, Entry, GiftCardNumber, Kind, Ledger},
+    id::{AccountId, CommandId, CustomerId, MerchantId, SaleId},
     money::Amount,
     text::Note,
 };
@@ -63,9 +63,11 @@ async fn posted(conn: &mut PgConnection, sales: &BTreeSet<(MerchantId, SaleId)>)
     let (merchants, ids): (Vec<Uuid>, Vec<Uuid>) =
         sales.iter().map(|(merchant, id)| (merchant.uuid(), id.uuid())).unzip();
     let rows = sqlx::query!(
-        r#"select e.merchant_id, e.sale_id as "sale_id!", e.account_id, e.amount
+        r#"select e.merchant_id, e.sale_id as "sale_id!", e.account_id, e.amount, a.kind, c.merged_into as "survivor?"
            from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, sale_id)
-           join sales.account_entries e on e.merchant_id = wanted.merchant_id and e.sale_id = wanted.sale_id"#,
+           join sales.account_entries e on e.merchant_id = wanted.merchant_id and e.sale_id = wanted.sale_id
+           join sales.accounts a on a.merchant_id = e.merchant_id and a.account_id = e.account_id
+           left join sales.customers c on c.merchant_id = a.merchant_id and c.customer_id = a.customer_id"#,
         &merchants,
         &ids
     )
@@ -74,7 +76,10 @@ async fn posted(conn: &mut PgConnection, sales: &BTreeSet<(MerchantId, SaleId)>)
     for row in rows {
         let sales = found.entry(MerchantId::new(row.merchant_id)).or_default();
         let entries = sales.entry(SaleId::new(row.sale_id)).or_default();
-        entries.push((AccountId::new(row.account_id), amount(row.amount)?));
+        // What is on the accounts of who was merged is on the survivor's by now.
+        let kind: Kind = row.kind.parse().map_err(|error| Error::stored("account", &error))?;
+        let survivor = row.survivor.map(|id| kind.of_customer(CustomerId::new(id)));
+        entries.push((survivor.unwrap_or(AccountId::new(row.account_id)), amount(row.amount)?));
     }
     Ok(found)
 }
@@ -91,7 +96,7 @@ async fn accounts(
         keys.iter().map(|(merchant, id)| (merchant.uuid(), id.uuid())).unzip();
     let rows = sqlx::query_as!(
         Row,
-        "select a.merchant_id, a.account_id, a.kind, a.number, a.expires_at, a.balance, a.entries
+        "select a.merchant_id, a.account_id, a.kind, a.number, a.expires_at, a.customer_id, a.credit_limit, a.balance, a.entries
          from unnest($1::uuid[], $2::uuid[]) as wanted (merchant_id, account_id)
          join sales.accounts a on a.merchant_id = wanted.merchant_id and a.account_id = wanted.account_id
          order by a.merchant_id, a.account_id for update of a",
@@ -158,18 +163,24 @@ async fn open(conn: &mut PgConnection, accounts: &[(MerchantId, &Account)]) -> R
     let numbers: Vec<Option<String>> =
         accounts.iter().map(|(_, account)| Some(account.number.as_ref()?.as_str().to_owned())).collect();
     let ends: Vec<Option<DateTime<Utc>>> = accounts.iter().map(|(_, account)| account.expires_at.map(stored)).collect();
+    let customers: Vec<Option<Uuid>> =
+        accounts.iter().map(|(_, account)| account.customer.map(CustomerId::uuid)).collect();
     let (balances, entries) = sums(accounts);
+    let limits = limits(accounts);
     sqlx::query!(
-        "insert into sales.accounts (merchant_id, account_id, kind, number, expires_at, balance, entries)
+        "insert into sales.accounts
+           (merchant_id, account_id, kind, number, expires_at, balance, entries, credit_limit, customer_id)
          select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[],
-           $7::integer[])",
+           $7::integer[], $8::bigint[], $9::uuid[])",
         &merchants,
         &ids,
         &kinds,
         &numbers as &[Option<String>],
         &ends as &[Option<DateTime<Utc>>],
         &balances,
-        &entries
+        &entries,
+        &limits,
+        &customers as &[Option<Uuid>]
     )
     .execute(conn)
     .await?;
@@ -183,14 +194,17 @@ async fn update(conn: &mut PgConnection, accounts: &[(MerchantId, &Account)]) ->
     let (merchants, ids): (Vec<Uuid>, Vec<Uuid>) =
         accounts.iter().map(|(merchant, account)| (merchant.uuid(), account.id.uuid())).unzip();
     let (balances, entries) = sums(accounts);
+    let limits = limits(accounts);
     sqlx::query!(
-        "update sales.accounts a set balance = new.balance, entries = new.entries
-         from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::integer[]) as new (merchant_id, account_id, balance, entries)
+        "update sales.accounts a set balance = new.balance, entries = new.entries, credit_limit = new.credit_limit
+         from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::integer[], $5::bigint[])
+           as new (merchant_id, account_id, balance, entries, credit_limit)
          where a.merchant_id = new.merchant_id and a.account_id = new.account_id",
         &merchants,
         &ids,
         &balances,
-        &entries
+        &entries,
+        &limits
     )
     .execute(conn)
     .await?;
@@ -199,6 +213,10 @@ async fn update(conn: &mut PgConnection, accounts: &[(MerchantId, &Account)]) ->
 
 fn sums(accounts: &[(MerchantId, &Account)]) -> (Vec<i64>, Vec<i32>) {
     accounts.iter().map(|(_, account)| (account.balance.get(), column(account.entries))).unzip()
+}
+
+fn limits(accounts: &[(MerchantId, &Account)]) -> Vec<i64> {
+    accounts.iter().map(|(_, account)| account.limit.get()).collect()
 }
 
 fn column(number: u32) -> i32 {
@@ -247,7 +265,8 @@ async fn append(conn: &mut PgConnection, entries: &[(MerchantId, &Entry)]) -> Re
 pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: AccountId) -> Result<Option<Account>, Error> {
     let row = sqlx::query_as!(
         Row,
-        "select merchant_id, account_id, kind, number, expires_at, balance, entries from sales.accounts
+        "select merchant_id, account_id, kind, number, expires_at, customer_id, credit_limit, balance, entries
+         from sales.accounts
          where merchant_id = $1 and account_id = $2",
         merchant.uuid(),
         id.uuid()
@@ -255,6 +274,27 @@ pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: AccountId) 
     .fetch_optional(conn)
     .await?;
     row.map(Row::account).transpose()
+}
+
+/// A customer's own accounts, by kind.
+///
+/// # Errors
+/// When the statement fails or a row can't be read.
+pub async fn of_customer(
+    conn: &mut PgConnection,
+    merchant: MerchantId,
+    customer: CustomerId,
+) -> Result<Vec<Account>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select merchant_id, account_id, kind, number, expires_at, customer_id, credit_limit, balance, entries
+         from sales.accounts where merchant_id = $1 and customer_id = $2 order by kind",
+        merchant.uuid(),
+        customer.uuid()
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Row::account).collect()
 }
 
 /// The gift card with this number.
@@ -268,7 +308,8 @@ pub async fn look_up(
 ) -> Result<Option<Account>, Error> {
     let row = sqlx::query_as!(
         Row,
-        "select merchant_id, account_id, kind, number, expires_at, balance, entries from sales.accounts
+        "select merchant_id, account_id, kind, number, expires_at, customer_id, credit_limit, balance, entries
+         from sales.accounts
          where merchant_id = $1 and number = $2",
         merchant.uuid(),
         number.as_str()
@@ -324,6 +365,8 @@ struct Row {
     kind: String,
     number: Option<String>,
     expires_at: Option<DateTime<Utc>>,
+    customer_id: Option<Uuid>,
+    credit_limit: i64,
     balance: i64,
     entries: i32,
 }
@@ -335,6 +378,8 @@ impl Row {
             kind: self.kind.parse().map_err(|error| Error::stored("account", &error))?,
             number: self.number.as_deref().map(number).transpose()?,
             expires_at: self.expires_at.map(read).transpose()?,
+            customer: self.customer_id.map(CustomerId::new),
+            limit: amount(self.credit_limit)?,
             balance: amount(self.balance)?,
             entries: count(self.entries)?,
         })

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use tillstream_contract::sale::Sale;
 use tillstream_domain::{
     Invalid,
-    id::{MerchantId, RegisterId, SaleId, StoreId},
+    id::{CustomerId, MerchantId, RegisterId, SaleId, StoreId},
     sale::Ticket,
     time::Timestamp,
 };
@@ -56,11 +56,12 @@ pub async fn save(conn: &mut PgConnection, sales: &[Sale]) -> Result<(), Error> 
     let currencies: Vec<String> = sales.iter().map(|sale| sale.currency.code().to_owned()).collect();
     let totals: Vec<i64> = sales.iter().map(|sale| sale.total.get()).collect();
     let tickets: Vec<Option<i64>> = sales.iter().map(|sale| sale.ticket.map(column)).collect();
+    let customers: Vec<Option<Uuid>> = sales.iter().map(|sale| sale.customer.map(CustomerId::uuid)).collect();
     sqlx::query!(
         "insert into sales.sales
-           (merchant_id, sale_id, store_id, register_id, sold_at, recorded_at, currency, total, ticket, document)
+           (merchant_id, sale_id, store_id, register_id, sold_at, recorded_at, currency, total, ticket, document, customer_id)
          select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[],
-           $7::text[], $8::bigint[], $9::bigint[], $10::text[])",
+           $7::text[], $8::bigint[], $9::bigint[], $10::text[], $11::uuid[])",
         &merchants,
         &ids,
         &stores,
@@ -71,6 +72,7 @@ pub async fn save(conn: &mut PgConnection, sales: &[Sale]) -> Result<(), Error> 
         &totals,
         &tickets as &[Option<i64>],
         &documents,
+        &customers as &[Option<Uuid>],
     )
     .execute(conn)
     .await?;

@@ -22,6 +22,7 @@ use tillstream_runtime::{
     trace::Tracing,
     worker::{PullSettings, Station, WorkerSettings},
 };
+use tillstream_sales_worker::Customers;
 use tillstream_servers::{Programs, child::Child, free_port, nats};
 use tillstream_stock_worker::{Adjustments, Depletion};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
@@ -256,6 +257,7 @@ impl Shop {
         self.tracings.extend([&sales, &stock, &issuer, &keeper].map(|process| process.tracing.clone()));
         let tasks = vec![
             tokio::spawn(self.station(self.sales(), &sales).await.run()),
+            tokio::spawn(self.station(Customers, &sales).await.run()),
             tokio::spawn(self.station(Depletion, &stock).await.run()),
             tokio::spawn(self.station(Adjustments, &stock).await.run()),
             tokio::spawn(self.station(receipts(), &issuer).await.run()),
@@ -311,6 +313,7 @@ impl Shop {
         if self.workers.is_none() {
             let process = process(&self.clock, &self.ids, Stop::default());
             self.drain_one(self.sales(), &process).await;
+            self.drain_one(Customers, &process).await;
             self.drain_one(Adjustments, &process).await;
             self.drain_one(Depletion, &process).await;
             self.drain_one(receipts(), &process).await;

@@ -1,4 +1,4 @@
-//! Gift cards and store credit.
+//! Gift cards, store credit and other accounts.
 
 use axum::{
     Json,
@@ -188,7 +188,7 @@ pub(crate) async fn issue_store_credit(
     Ok(created(&format!("/v1/accounts/{}", request.id), &issued.account))
 }
 
-/// A gift card or store credit, and what is on it.
+/// A gift card, store credit or an account of a customer's own, and what is on it.
 #[utoipa::path(
     get,
     operation_id = "show_account",
@@ -219,7 +219,7 @@ pub(crate) async fn show(
 pub(crate) struct Entry {
     /// Counts the account's entries from 1.
     number: u32,
-    /// By how much, in minor units: above zero for what came in.
+    /// By how much, in minor units or points: above zero for what came in.
     amount: Amount,
     /// What was on the account then.
     balance: Amount,
@@ -271,11 +271,14 @@ pub(crate) async fn entries(
     let limit = page.limit()?;
     let wrong = |_| Problem::BadParameter("after must be `next` of the page before".to_owned());
     let before = page.after.as_deref().map(str::parse).transpose().map_err(wrong)?;
-    let rows = edge.read(merchant, async |conn| account::entries(conn, merchant, id, before, limit + 1).await).await?;
-    // Every account has an entry.
-    if rows.is_empty() && before.is_none() {
-        return Err(Problem::NotFound("account"));
-    }
+    let rows = edge
+        .read(merchant, async |conn| {
+            let rows = account::entries(conn, merchant, id, before, limit + 1).await?;
+            let exists = !rows.is_empty() || account::find(conn, merchant, id).await?.is_some();
+            Ok(exists.then_some(rows))
+        })
+        .await?
+        .ok_or(Problem::NotFound("account"))?;
     Ok(Json(Page::of(rows, limit, |entry| entry.number.to_string(), Entry::from)))
 }
 

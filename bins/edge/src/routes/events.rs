@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::Value;
 use tillstream_bus::subject::context;
-use tillstream_contract::{Envelope, identity, receipt, sale, stock};
+use tillstream_contract::{Envelope, customer, identity, receipt, sale, stock};
 use tillstream_domain::{
     id::{MerchantId, StoreId},
     identity::{Need, Permission, Place, Reach},
@@ -95,8 +95,8 @@ fn shown(followed: Followed, reach: &Reach, sees_people: bool) -> Option<Event> 
         warn!(kind = envelope.kind, id = %envelope.id, "an event of a kind unknown here is left out");
         return None;
     };
-    // What concerns no store is about prices, or about people.
-    let concerns_all = context(&envelope.kind) == "sale";
+    // What concerns no store is about prices or customers, or about people who work there.
+    let concerns_all = matches!(context(&envelope.kind), "sale" | "customer");
     if !store.map_or(sees_people || concerns_all, |store| reach.contains(store)) {
         return None;
     }
@@ -105,7 +105,7 @@ fn shown(followed: Followed, reach: &Reach, sees_people: bool) -> Option<Event> 
     event.json_data(LiveEvent { id, kind, merchant, at, data }).ok()
 }
 
-/// What the event says, and of which store it is; those of no store are about prices or people.
+/// What the event says, and of which store it is; those of no store are about prices, customers or people.
 fn data(envelope: &Envelope) -> Option<(Option<StoreId>, Value)> {
     let (store, json) = match context(&envelope.kind) {
         "sale" => {
@@ -119,6 +119,10 @@ fn data(envelope: &Envelope) -> Option<(Option<StoreId>, Value)> {
         "stock" => {
             let stock::Event::Moved(moved) = envelope.open().ok()?;
             (Some(moved.store), serde_json::to_value(moved))
+        }
+        "customer" => {
+            let event: customer::Event = envelope.open().ok()?;
+            (None, event.body())
         }
         _ => {
             let event: identity::Event = envelope.open().ok()?;

@@ -6,7 +6,8 @@ use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     Rejection,
-    id::{GroupId, ProductId, StoreId},
+    customer::CustomerRejection,
+    id::{CustomerId, GroupId, ProductId, StoreId},
     identity::{Need, Permission, Place},
     money::{Amount, Currency},
     pricing::{self, Basket, BasketLine, Coupon, Explanation, ManualDiscount, PriceBook, Quote},
@@ -14,7 +15,7 @@ use tillstream_domain::{
     sale,
     time::Timestamp,
 };
-use tillstream_store::{catalog, price};
+use tillstream_store::{catalog, customer, price};
 use utoipa::ToSchema;
 
 use crate::{
@@ -41,6 +42,9 @@ pub(crate) struct BasketToPrice {
     #[serde(default)]
     #[schema(max_items = 50)]
     groups: Vec<GroupId>,
+    /// The customer, whose groups count too.
+    #[serde(default)]
+    customer: Option<CustomerId>,
     /// The coupons that the customer shows, up to 20.
     #[serde(default)]
     #[schema(value_type = Vec<String>, max_items = 20)]
@@ -110,15 +114,19 @@ pub(crate) async fn quote(
     wanted.merchants.insert(merchant);
     wanted.stores.insert((merchant, basket.store));
     wanted.products = basket.lines.iter().map(|line| (merchant, line.product)).collect::<BTreeSet<_>>();
-    let (books, book, walls) = edge
+    let (books, book, walls, known) = edge
         .read(merchant, async |conn| {
             let books = catalog::books(conn, &wanted).await?.remove(&merchant);
-            let Some(books) = books else { return Ok((None, None, Vec::new())) };
+            let Some(books) = books else { return Ok((None, None, Vec::new(), None)) };
             let book = price::book(conn, merchant, books.merchant().rules).await?;
             let mut listed = price::listed(conn, &wanted.products).await?;
             let books = books.with_prices(None, |product| listed.remove(&(merchant, product)).unwrap_or_default());
             let walls = price::local_times(conn, &[(merchant, basket.store, at)]).await?;
-            Ok((Some(books), book, walls))
+            let known = match basket.customer {
+                Some(id) => customer::survivor(conn, merchant, id).await?,
+                None => None,
+            };
+            Ok((Some(books), book, walls, known))
         })
         .await?;
     let books = books.ok_or(Problem::NotFound("merchant"))?;
@@ -128,6 +136,12 @@ pub(crate) async fn quote(
     if basket.currency != expected {
         return Err(Rejection::CurrencyMismatch { expected, found: basket.currency }.into());
     }
+    let known = known.filter(|known| known.active);
+    if let Some(id) = basket.customer.filter(|_| known.is_none()) {
+        return Err(Rejection::from(CustomerRejection::Unknown(id)).into());
+    }
+    let mut groups: BTreeSet<_> = basket.groups.into_iter().collect();
+    groups.extend(known.into_iter().flat_map(|known| known.groups));
     let line = |(at, line): (usize, LineToPrice)| {
         let product =
             books.product(line.product).ok_or(Rejection::UnknownProduct { line: at, product: line.product })?;
@@ -148,7 +162,7 @@ pub(crate) async fn quote(
         currency: basket.currency,
         store: basket.store,
         at: wall,
-        groups: basket.groups,
+        groups: groups.into_iter().collect(),
         coupons: basket.coupons,
         lines,
         discount: basket.discount,

@@ -159,6 +159,11 @@ pub(crate) async fn list(
         })
         .await?
         .ok_or(Problem::NotFound("store"))?;
+    paged(rows, limit)
+}
+
+/// A page of what was asked for with `limit + 1`.
+pub(super) fn paged(rows: Vec<sale::Row>, limit: i64) -> Result<Response, Problem> {
     let page = Page::of(
         rows,
         limit,
@@ -173,7 +178,8 @@ pub(crate) async fn list(
     Ok(axum::Json(Page { items, next: page.next }).into_response())
 }
 
-fn cursor(text: &str) -> Result<sale::Cursor, Problem> {
+/// Where a page begins.
+pub(super) fn cursor(text: &str) -> Result<sale::Cursor, Problem> {
     let parse = || {
         let (at, id) = text.split_once('_')?;
         Some((Timestamp::from_micros(at.parse().ok()?).ok()?, id.parse().ok()?))

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tillstream_bus::{
     access::{ROLES, permissions},
     subject::{Class, answers, context, dead},
-    topology::CONSUMERS,
+    topology::{CONSUMERS, role_of},
 };
 use tillstream_contract::schema::{self, Form, Published};
 
@@ -160,7 +160,7 @@ fn operations(channel: &Channel) -> Vec<(String, Value)> {
         let sends = may.publish.iter().any(|subject| covers(subject, &channel.example));
         let hears = may.subscribe.iter().any(|subject| covers(subject, &channel.example));
         let consumes =
-            CONSUMERS.iter().any(|(name, class, of)| *name == role && class.subject(of, 0) == channel.example);
+            CONSUMERS.iter().any(|(name, class, of)| role_of(name) == role && class.subject(of, 0) == channel.example);
         // The edge reads every event for its clients, without a durable consumer.
         let follows = role == "edge" && covers(&Class::Event.subject("*", 0), &channel.example);
         for (action, does) in [("send", sends), ("receive", hears || consumes || follows)] {

@@ -338,6 +338,7 @@ impl Till {
             register: self.register,
             ticket: None,
             salesperson: None,
+            customer: None,
             training: false,
             offline: false,
             sold_at: None,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     id::{CategoryId, CustomerId, MerchantId, ProductId, PromotionId, RegisterId, SaleId, ShiftId, StoreId, UserId},
+    loyalty::Earned,
     money::{Amount, Currency},
     quantity::Quantity,
     sale::{self as domain, Flag, Kind, Original, Seller, Ticket},
@@ -75,6 +76,9 @@ pub struct Sale {
     pub payments: Vec<Payment>,
     /// What was given back, in cash.
     pub change: Amount,
+    /// The points that the customer collected with it, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loyalty: Option<Earned>,
     /// What somebody should look at: `price_differs`, `clock_ahead`, `late` and others.
     pub flags: Vec<Flag>,
     /// The till's remark.
@@ -186,6 +190,7 @@ impl From<domain::Sale> for Sale {
             cash_rounding: sale.cash_rounding,
             payments: sale.payments.into_iter().map(Payment::from).collect(),
             change: sale.change,
+            loyalty: sale.loyalty,
             flags: sale.flags,
             note: sale.note,
         }
@@ -224,6 +229,7 @@ impl From<Sale> for domain::Sale {
             cash_rounding: sale.cash_rounding,
             payments: sale.payments.into_iter().map(tender::Payment::from).collect(),
             change: sale.change,
+            loyalty: sale.loyalty,
             flags: sale.flags,
             note: sale.note,
         }

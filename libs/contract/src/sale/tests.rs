@@ -154,6 +154,7 @@ fn sale() -> impl Strategy<Value = domain::Sale> {
                 cash_rounding,
                 payments,
                 change,
+                loyalty: None,
                 flags,
                 note,
             }

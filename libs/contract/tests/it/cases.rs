@@ -9,8 +9,8 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use tillstream_contract::{
-    Answers, Batch, Envelope, Message, Outcome, account, basket, card_payment, dead::DeadLetter, identity, price,
-    receipt, sale, schema::Published, shift, stock,
+    Answers, Batch, Envelope, Message, Outcome, account, basket, card_payment, customer, dead::DeadLetter, identity,
+    loyalty, price, receipt, sale, schema::Published, shift, stock,
 };
 
 /// What there are samples of.
@@ -65,6 +65,24 @@ pub(crate) fn cases() -> Vec<Case> {
         body::<sale::Command, card_payment::CardPaymentCancel>("sale.cancel_card_payment.v1"),
         body::<sale::Command, card_payment::CardPaymentAnswer>("sale.settle_card_payment.v1"),
         body::<sale::Event, card_payment::CardPaymentChanged>("sale.card_payment_changed.v1"),
+        body::<sale::Command, loyalty::HouseAccountToPut>("sale.put_house_account.v1"),
+        body::<sale::Command, loyalty::AccountPayment>("sale.pay_account.v1"),
+        body::<sale::Command, loyalty::LoyaltyRuleToPut>("sale.put_loyalty_rule.v1"),
+        body::<sale::Command, loyalty::LoyaltyRuleToEnd>("sale.end_loyalty_rule.v1"),
+        body::<sale::Command, loyalty::PointsToRedeem>("sale.redeem_points.v1"),
+        body::<sale::Event, account::AccountChanged>("sale.house_account_put.v1"),
+        body::<sale::Event, loyalty::AccountPaid>("sale.account_paid.v1"),
+        body::<sale::Event, identity::Changed>("sale.loyalty_rule_changed.v1"),
+        body::<sale::Event, account::Transferred>("sale.points_redeemed.v1"),
+        body::<customer::Command, customer::NewCustomer>("customer.add_customer.v1"),
+        body::<customer::Command, customer::CustomerChange>("customer.change_customer.v1"),
+        body::<customer::Command, customer::OneCustomer>("customer.erase_customer.v1"),
+        body::<customer::Command, customer::Merge>("customer.merge_customers.v1"),
+        body::<customer::Command, customer::GroupToPut>("customer.put_group.v1"),
+        body::<customer::Command, customer::GroupToEnd>("customer.end_group.v1"),
+        body::<customer::Event, identity::Changed>("customer.customer_changed.v1"),
+        body::<customer::Event, customer::Merged>("customer.customers_merged.v1"),
+        body::<customer::Event, identity::Changed>("customer.group_changed.v1"),
         body::<stock::Command, stock::NewAdjustment>("stock.adjust.v1"),
         body::<stock::Event, stock::Moved>("stock.moved.v1"),
         body::<receipt::Event, receipt::Issued>("receipt.issued.v1"),

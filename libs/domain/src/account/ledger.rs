@@ -22,6 +22,7 @@ pub struct Ledger {
     /// What sales that may be undone have changed.
     posted: HashMap<SaleId, Vec<(AccountId, Amount)>>,
     opened: BTreeSet<AccountId>,
+    changed: BTreeSet<AccountId>,
     entries: Vec<Entry>,
 }
 
@@ -104,8 +105,7 @@ impl Ledger {
     /// The accounts that were opened, and those that were there and have changed, each by id.
     #[must_use]
     pub fn changed(&self) -> (Vec<&Account>, Vec<&Account>) {
-        let touched: BTreeSet<_> = self.entries.iter().map(|entry| entry.account).collect();
-        let accounts = touched.iter().filter_map(|id| self.accounts.get(id));
+        let accounts = self.changed.iter().filter_map(|id| self.accounts.get(id));
         accounts.partition(|account| self.opened.contains(&account.id))
     }
 
@@ -187,8 +187,9 @@ impl Ledger {
     /// What a till took while it had no connection is a fact: it is taken from the account, also below zero, and flagged.
     ///
     /// # Errors
-    /// With a connection [`AccountRejection::Unknown`], [`AccountRejection::Expired`] and
-    /// [`AccountRejection::InsufficientBalance`]; always [`Rejection::AmountOverflow`].
+    /// With a connection [`AccountRejection::Unknown`], [`AccountRejection::Expired`],
+    /// [`AccountRejection::InsufficientBalance`], [`AccountRejection::CustomerNeeded`], [`AccountRejection::NoHouseAccount`] and
+    /// [`AccountRejection::CreditLimit`]; always [`Rejection::AmountOverflow`].
     pub fn pay(&self, submission: &Submission, now: Timestamp) -> Result<Moves, Rejection> {
         let mut moves = Moves::default();
         if submission.training {
@@ -197,29 +198,23 @@ impl Ledger {
         let command = CommandId::new(submission.id.uuid());
         let cause = Cause { command, sale: Some(submission.id), note: None, at: now };
         for (at, payment) in submission.payments.iter().enumerate() {
-            let (kind, id, amount) = match payment {
-                Payment::GiftCard { amount, account } => (Kind::GiftCard, *account, *amount),
-                Payment::StoreCredit { amount, account } => (Kind::StoreCredit, *account, *amount),
-                _ => continue,
-            };
-            let payment = Some(at);
-            let account = moves.accounts.get(&id).or_else(|| self.accounts.get(&id));
-            let account = match account {
-                Some(account) if account.kind == kind => account.clone(),
-                None if amount.is_negative() && kind == Kind::StoreCredit => Account::new(id, kind),
-                _ if submission.offline => {
+            let amount = payment.amount();
+            let account = match self.paying(&moves, submission, (at, payment)) {
+                Ok(Some(account)) => account,
+                Ok(None) => continue,
+                Err(_) if submission.offline => {
                     moves.flags.push(Flag::AccountUnknown);
                     continue;
                 }
-                _ => return Err(AccountRejection::Unknown { account: id, payment }.into()),
+                Err(rejection) => return Err(rejection.into()),
             };
             let expired = account.status(now) == Status::Expired;
-            let short = amount > Amount::ZERO && amount > account.balance;
+            let short = amount > Amount::ZERO && amount > account.available();
             if !submission.offline && expired {
-                return Err(AccountRejection::Expired { account: id, payment }.into());
+                return Err(AccountRejection::Expired { account: account.id, payment: Some(at) }.into());
             }
             if !submission.offline && short {
-                return Err(AccountRejection::InsufficientBalance { balance: account.balance, payment }.into());
+                return Err(too_much(&account, at).into());
             }
             let flags = [(Flag::AccountExpired, expired), (Flag::AccountOverdrawn, short)];
             moves.flags.extend(flags.into_iter().filter_map(|(flag, applies)| applies.then_some(flag)));
@@ -227,6 +222,37 @@ impl Ledger {
             moves.post(account, -amount, reason, &cause)?;
         }
         Ok(moves)
+    }
+
+    /// The account from which a payment is taken, as it stands after `moves`; none if it is taken from none.
+    fn paying(
+        &self,
+        moves: &Moves,
+        submission: &Submission,
+        (at, payment): (usize, &Payment),
+    ) -> Result<Option<Account>, AccountRejection> {
+        let (kind, id) = match payment {
+            Payment::GiftCard { account, .. } => (Kind::GiftCard, *account),
+            Payment::StoreCredit { account, .. } => (Kind::StoreCredit, *account),
+            Payment::OnAccount { .. } => {
+                let customer = submission.customer.ok_or(AccountRejection::CustomerNeeded { payment: at })?;
+                (Kind::House, Kind::House.of_customer(customer))
+            }
+            _ => return Ok(None),
+        };
+        let found = moves.accounts.get(&id).or_else(|| self.accounts.get(&id));
+        match (found, submission.customer) {
+            (Some(account), _) if account.kind == kind => Ok(Some(account.clone())),
+            (None, _) if payment.amount().is_negative() && kind == Kind::StoreCredit => {
+                Ok(Some(Account::new(id, kind)))
+            }
+            // What was put on account without a connection is owed, though nobody had allowed it.
+            (None, Some(customer)) if kind == Kind::House && submission.offline => {
+                Ok(Some(Account::of_customer(customer, kind)))
+            }
+            _ if kind == Kind::House => Err(AccountRejection::NoHouseAccount { payment: Some(at) }),
+            _ => Err(AccountRejection::Unknown { account: id, payment: Some(at) }),
+        }
     }
 
     /// Undoes all that a sale has changed: what paid for it comes back, what it paid for or gave back is taken away.
@@ -243,7 +269,8 @@ impl Ledger {
         for (id, sum) in sums {
             let account = self.accounts.get(&id).ok_or(AccountRejection::Unknown { account: id, payment: None })?;
             let back = Amount::try_new(-sum).map_err(|_| Overflow)?;
-            let spent = back.is_negative() && account.balance < -back;
+            // Points may be spent, and are owed then.
+            let spent = account.kind != Kind::Points && back.is_negative() && account.available() < -back;
             if spent {
                 return Err(Rejection::NotVoidable { sale, why: "what it put on an account has been spent" });
             }
@@ -258,6 +285,7 @@ impl Ledger {
     pub fn apply(&mut self, moves: Moves) {
         for (id, account) in moves.accounts {
             self.numbers.extend(account.number.clone());
+            self.changed.insert(id);
             if self.accounts.insert(id, account).is_none() {
                 self.opened.insert(id);
             }
@@ -272,6 +300,9 @@ impl Ledger {
 
     fn active(&self, id: AccountId, now: Timestamp) -> Result<&Account, Rejection> {
         let account = self.accounts.get(&id).ok_or(AccountRejection::Unknown { account: id, payment: None })?;
+        if matches!(account.kind, Kind::House | Kind::Points) {
+            return Err(AccountRejection::OfCustomer(id).into());
+        }
         match account.status(now) {
             Status::Active => Ok(account),
             Status::Expired => Err(AccountRejection::Expired { account: id, payment: None }.into()),
@@ -280,13 +311,26 @@ impl Ledger {
 }
 
 impl Moves {
-    fn post(&mut self, mut account: Account, amount: Amount, reason: Reason, cause: &Cause) -> Result<(), Overflow> {
+    pub(super) fn post(
+        &mut self,
+        mut account: Account,
+        amount: Amount,
+        reason: Reason,
+        cause: &Cause,
+    ) -> Result<(), Overflow> {
         self.entries.push(account.post(amount, reason, cause)?);
         self.accounts.insert(account.id, account);
         Ok(())
     }
 }
 
-fn check_positive(amount: Amount) -> Result<(), AccountRejection> {
+fn too_much(account: &Account, payment: usize) -> AccountRejection {
+    match account.kind {
+        Kind::House => AccountRejection::CreditLimit { available: account.available(), payment },
+        _ => AccountRejection::InsufficientBalance { balance: account.balance, payment: Some(payment) },
+    }
+}
+
+pub(super) fn check_positive(amount: Amount) -> Result<(), AccountRejection> {
     if amount > Amount::ZERO { Ok(()) } else { Err(AccountRejection::AmountNotPositive) }
 }

@@ -58,6 +58,10 @@ permissions! {
     ReadAccounts = "accounts.read"
     /// Put value on gift cards and store credit that no sale paid for, and move it.
     IssueAccounts = "accounts.issue"
+    /// See customers, what they bought and what they have collected.
+    ReadCustomers = "customers.read"
+    /// Change, merge and erase customers, and say which groups they are in.
+    ManageCustomers = "customers.manage"
     /// Add and rename stores.
     ManageStores = "stores.manage"
     /// Add registers; enrol tills and revoke them.

@@ -43,30 +43,10 @@ impl Role {
     pub const fn permissions(self) -> Permissions {
         use Permission as P;
         match self {
-            Self::Owner => Permissions::of(&[
-                P::ReadCatalogue,
-                P::Sell,
-                P::ReadSales,
-                P::ReadReports,
-                P::ReadStock,
-                P::AdjustStock,
-                P::ReadEvents,
-                P::Void,
-                P::ReturnUnlinked,
-                P::DiscountBig,
-                P::OverridePrice,
-                P::ManagePrices,
-                P::OpenDrawer,
-                P::ReadAccounts,
-                P::IssueAccounts,
-                P::ManageStores,
-                P::ManageRegisters,
-                P::ReadUsers,
-                P::ManageUsers,
-                P::ReadAudit,
-                P::ManageKeys,
-                P::ManageMerchant,
-            ]),
+            // All that a manager may, and what concerns the merchant.
+            Self::Owner => {
+                Self::Manager.permissions().with(Permissions::of(&[P::ManageStores, P::ManageKeys, P::ManageMerchant]))
+            }
             Self::Manager => Permissions::of(&[
                 P::ReadCatalogue,
                 P::Sell,
@@ -83,6 +63,8 @@ impl Role {
                 P::OpenDrawer,
                 P::ReadAccounts,
                 P::IssueAccounts,
+                P::ReadCustomers,
+                P::ManageCustomers,
                 P::ManageRegisters,
                 P::ReadUsers,
                 P::ManageUsers,
@@ -95,6 +77,7 @@ impl Role {
                 P::ReadStock,
                 P::ReadEvents,
                 P::ReadAccounts,
+                P::ReadCustomers,
             ]),
             Self::Auditor => Permissions::of(&[
                 P::ReadCatalogue,
@@ -103,6 +86,7 @@ impl Role {
                 P::ReadStock,
                 P::ReadEvents,
                 P::ReadAccounts,
+                P::ReadCustomers,
                 P::ReadUsers,
                 P::ReadAudit,
             ]),

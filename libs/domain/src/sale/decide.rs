@@ -66,7 +66,7 @@ pub fn submit(books: &Books, submission: &Submission, pasts: &mut Pasts, now: Ti
         shift: None,
         cashier: submission.cashier,
         salesperson: submission.salesperson,
-        customer: None,
+        customer: submission.customer,
         sold_at: submission.sold_at,
         recorded_at: now,
         currency: merchant.currency,
@@ -80,6 +80,7 @@ pub fn submit(books: &Books, submission: &Submission, pasts: &mut Pasts, now: Ti
         cash_rounding: settled.balance.cash_rounding,
         payments: settled.payments,
         change: settled.balance.change,
+        loyalty: None,
         flags,
         note: submission.note.clone(),
     };

@@ -3,6 +3,7 @@
 use super::{Books, Discount, Flag, Line, Submission};
 use crate::{
     Rejection,
+    id::GroupId,
     money::{Amount, Overflow},
     pricing::{Basket, BasketLine, Coupon, LocalTime, MAX_LISTED, ManualDiscount, PriceBook, QuotedLine, quote},
     quantity::Quantity,
@@ -13,6 +14,8 @@ use crate::{
 pub struct Asked {
     /// The coupons that the customer showed.
     pub coupons: Vec<Coupon>,
+    /// The groups that the customer is in.
+    pub groups: Vec<GroupId>,
     /// What the cashier took off the whole.
     pub discount: Option<ManualDiscount>,
     /// The time on the wall of the store when it was sold; without it nothing has a price of its own time.
@@ -115,7 +118,7 @@ fn basket(books: &Books, submission: &Submission) -> Option<Basket> {
         currency: submission.currency,
         store: submission.store,
         at: submission.asked.at.or(midnight)?,
-        groups: Vec::new(),
+        groups: submission.asked.groups.clone(),
         coupons: submission.asked.coupons.clone(),
         lines,
         discount: submission.asked.discount.clone(),

@@ -3,7 +3,7 @@
 use super::{Asked, Discount, Original, Ticket};
 use crate::{
     Rejection,
-    id::{ProductId, RegisterId, SaleId, StoreId, UserId},
+    id::{CustomerId, ProductId, RegisterId, SaleId, StoreId, UserId},
     money::{Amount, Currency},
     pricing::{MAX_COUPONS, MAX_DISCOUNTS, ManualDiscount},
     quantity::Quantity,
@@ -34,6 +34,8 @@ pub struct Submission {
     pub cashier: Option<UserId>,
     /// Whose sale it is, if not the cashier's.
     pub salesperson: Option<UserId>,
+    /// Who buys, if they are a customer.
+    pub customer: Option<CustomerId>,
     /// Somebody practises: it counts nowhere.
     pub training: bool,
     /// The till had no connection: what happened is a fact, and flagged where it should not have happened.

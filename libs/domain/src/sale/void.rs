@@ -86,6 +86,7 @@ fn mirror(sale: &Sale, voiding: &Voiding, now: Timestamp) -> Sale {
         cash_rounding: -sale.cash_rounding,
         payments: payments_back(sale),
         change: Amount::ZERO,
+        loyalty: None,
         flags: if voiding.at.micros() - now.micros() > AHEAD_MICROS { vec![Flag::ClockAhead] } else { Vec::new() },
         note: voiding.note.clone(),
         ..sale.clone()

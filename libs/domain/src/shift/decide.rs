@@ -9,6 +9,7 @@ use crate::{
     id::{RegisterId, ShiftId, StoreId},
     money::Amount,
     sale::{Books, Flag, Kind, Sale, Ticket},
+    tender,
     time::Timestamp,
 };
 
@@ -235,6 +236,17 @@ impl Drawer {
             sale.flags.sort_unstable();
             sale.flags.dedup();
         }
+    }
+
+    /// Counts what a customer pays of what they owe, as [`Drawer::take`] counts documents; returns the shift.
+    pub fn receive(&mut self, tender: tender::Kind, amount: Amount, at: Timestamp) -> Option<ShiftId> {
+        let counts = self.shift_at(at);
+        match &mut self.shift {
+            Some(shift) if counts.is_some() && at >= shift.opened.at => shift.totals.receive(tender, amount),
+            Some(shift) if counts.is_some() => shift.late.receive(tender, amount),
+            _ => self.waiting.receive(tender, amount),
+        }
+        counts
     }
 
     fn current(&mut self, target: Target) -> Result<&mut Shift, Rejection> {

@@ -117,7 +117,7 @@ impl Shift {
     #[must_use]
     pub fn reckon(&self) -> Vec<Reckoned> {
         let found = self.counted.iter().flat_map(|count| &count.tenders);
-        let used = self.totals.tenders.iter().map(|total| total.tender);
+        let used = self.totals.tenders.iter().chain(&self.totals.received).map(|total| total.tender);
         let mut tenders: Vec<Kind> = found.map(|counted| counted.tender).chain(used).chain([Kind::Cash]).collect();
         tenders.sort_unstable();
         tenders.dedup();

@@ -8,7 +8,7 @@ use crate::{
     money::Amount,
     sale::{self, Sale},
     tax::{Rate, TaxGroup},
-    tender::{Kind, Payment},
+    tender::Kind,
 };
 
 /// A sum of amounts: integer minor units within ±(2^63 − 1), where it stays if more comes. A thousand of the largest sales
@@ -88,6 +88,9 @@ pub struct Totals {
     pub change: Sum,
     /// By tender, in the order of the kinds; those that were used.
     pub tenders: Vec<TenderTotal>,
+    /// By tender, what customers paid of what they owed: it is no turnover, and counts in what should be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub received: Vec<TenderTotal>,
     /// By rate, the lowest first.
     pub taxes: Vec<TaxTotal>,
 }
@@ -166,35 +169,24 @@ impl Totals {
         self.cash_rounding += sale.cash_rounding;
         self.change += sale.change;
         for payment in &sale.payments {
-            self.add_payment(payment);
+            add_to(&mut self.tenders, payment.kind(), payment.amount());
         }
         for group in &sale.taxes {
             self.add_tax(group);
         }
     }
 
+    /// Adds what a customer paid of what they owed.
+    pub fn receive(&mut self, tender: Kind, amount: Amount) {
+        add_to(&mut self.received, tender, amount);
+    }
+
     /// What is there of a tender: what was paid with it less what went back, as change too.
     #[must_use]
     pub fn held(&self, tender: Kind) -> Sum {
         let change = if tender == Kind::Cash { self.change } else { Sum::default() };
-        let of_it = self.tenders.iter().filter(|total| total.tender == tender);
+        let of_it = self.tenders.iter().chain(&self.received).filter(|total| total.tender == tender);
         of_it.fold(Sum::default() - change, |held, total| held + total.paid - total.refunded)
-    }
-
-    fn add_payment(&mut self, payment: &Payment) {
-        let (tender, amount) = (payment.kind(), payment.amount());
-        let at = self.tenders.binary_search_by_key(&tender, |total| total.tender).unwrap_or_else(|at| {
-            let none = TenderTotal { tender, count: 0, paid: Sum::default(), refunded: Sum::default() };
-            self.tenders.insert(at, none);
-            at
-        });
-        let total = &mut self.tenders[at];
-        total.count = total.count.saturating_add(1);
-        if amount.is_negative() {
-            total.refunded = total.refunded - amount.into();
-        } else {
-            total.paid += amount;
-        }
     }
 
     fn add_tax(&mut self, group: &TaxGroup) {
@@ -207,5 +199,19 @@ impl Totals {
         total.net += group.net;
         total.tax += group.tax;
         total.gross += group.gross;
+    }
+}
+
+fn add_to(totals: &mut Vec<TenderTotal>, tender: Kind, amount: Amount) {
+    let at = totals.binary_search_by_key(&tender, |total| total.tender).unwrap_or_else(|at| {
+        totals.insert(at, TenderTotal { tender, count: 0, paid: Sum::default(), refunded: Sum::default() });
+        at
+    });
+    let total = &mut totals[at];
+    total.count = total.count.saturating_add(1);
+    if amount.is_negative() {
+        total.refunded = total.refunded - amount.into();
+    } else {
+        total.paid += amount;
     }
 }

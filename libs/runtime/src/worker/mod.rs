@@ -51,8 +51,10 @@ pub struct Item<M> {
 /// What to load, how to decide and what to save. The runtime owns everything else: a worker never begins a transaction,
 /// publishes or acknowledges.
 pub trait Worker: Send + Sync + 'static {
-    /// The worker's name: its consumer, its database and bus role, and its part of the inbox.
+    /// The worker's name: its database and bus role, and its part of the inbox.
     const NAME: &'static str;
+    /// Its consumer: named as itself, unless it has another one of the same class.
+    const CONSUMER: &'static str = Self::NAME;
     /// Where its messages come from.
     const SOURCE: (Class, &'static str);
     /// What clients wait for that this worker's decision brings about.
@@ -159,7 +161,7 @@ impl<W: Worker> Station<W> {
 
     fn puller(&self, partition: u16) -> Puller {
         let (class, _) = W::SOURCE;
-        Puller::new(self.bus.clone(), class.stream(partition), W::NAME.to_owned(), self.settings.pull.pull())
+        Puller::new(self.bus.clone(), class.stream(partition), W::CONSUMER.to_owned(), self.settings.pull.pull())
     }
 
     async fn partition(&self, partition: u16) {

@@ -14,7 +14,7 @@ impl<W: Worker> Station<W> {
     pub(super) async fn sample(&self) {
         let (class, _) = W::SOURCE;
         let consumers: Vec<_> = (0..self.bus.partitions())
-            .map(|partition| (partition, self.stats.consumer(W::NAME, &class.stream(partition))))
+            .map(|partition| (partition, self.stats.consumer(W::CONSUMER, &class.stream(partition))))
             .collect();
         every(&self.process.stop, EVERY, || async {
             for (partition, consumer) in &consumers {
@@ -29,7 +29,7 @@ impl<W: Worker> Station<W> {
     async fn look(&self, partition: u16, consumer: &ConsumerStats) -> Result<(), TopologyError> {
         let (class, context) = W::SOURCE;
         let stream = class.stream(partition);
-        let lag = self.bus.lag(&stream, W::NAME).await?;
+        let lag = self.bus.lag(&stream, W::CONSUMER).await?;
         let oldest = self.bus.oldest_pending(&stream, &class.subject(context, partition), &lag).await?;
         consumer.show(&lag, oldest, self.process.clock.now());
         Ok(())

@@ -13,6 +13,8 @@ const CATALOG: &[&str] =
 /// Of these all but the identity worker see some columns only, and none with a secret.
 const IDENTITY: &[&str] = &["identity.users", "identity.grants", "identity.tills", "identity.keys"];
 const ACCOUNTS: &[&str] = &["sales.accounts", "sales.account_entries"];
+/// Customers, and by what they are found.
+const CUSTOMERS: &[&str] = &["sales.customers", "sales.customer_groups", "sales.loyalty_rules"];
 const SHIFTS: &[&str] = &["sales.drawers", "sales.shifts", "sales.drawer_events"];
 /// What prices depend on.
 const PRICES: &[&str] = &["catalog.price_books", "catalog.promotions", "catalog.price_lists"];
@@ -45,6 +47,8 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (ACCOUNTS, READ),
             (&["sales.baskets"], READ),
             (&["sales.card_payments"], READ),
+            (CUSTOMERS, READ),
+            (&["sales.customer_terms"], READ),
         ],
     ),
     (
@@ -55,6 +59,9 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (&["inbox.messages", "sales.sales", "sales.shifts", "sales.drawer_events", "sales.account_entries"], ADD),
             (&["sales.drawers", "sales.reversals", "sales.totals", "sales.accounts", "sales.card_payments"], KEEP),
             (PRICES, KEEP),
+            (CUSTOMERS, KEEP),
+            (&["sales.customer_books"], KEEP),
+            (&["sales.customer_terms"], &["select", "insert", "delete"]),
             (&["catalog.prices"], ALL),
             (&["sales.baskets"], ALL),
             (&["inbox.attempts"], ALL),

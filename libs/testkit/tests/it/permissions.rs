@@ -212,6 +212,30 @@ fn at_the_counter(operation: &Operation, spot: Spot) -> Option<(String, Option<V
         }
         "list_card_payments" => path(format!("/v1/card-payments?store={store}")),
         "cancel_card_payment" => (operation.path.replace("{id}", &sale.to_string()), Some(json!({"store": store}))),
+        _ => return of_customers(operation, spot),
+    })
+}
+
+/// The same, if it is about customers.
+fn of_customers(operation: &Operation, spot: Spot) -> Option<(String, Option<Value>)> {
+    let Spot { store, register, sale, .. } = spot;
+    let of = |body: Option<Value>| (operation.path.replace("{id}", &sale.to_string()), body);
+    Some(match operation.id.as_str() {
+        "list_customers" | "list_customer_groups" | "show_loyalty_rule" => of(None),
+        "show_customer"
+        | "list_customer_sales"
+        | "list_customer_accounts"
+        | "export_customer"
+        | "erase_customer"
+        | "end_customer_group"
+        | "end_loyalty_rule" => of(None),
+        "add_customer" | "change_customer" => of(Some(json!({"profile": {"name": "Anna"}}))),
+        "merge_customers" => of(Some(json!({"into": register}))),
+        "put_customer_group" => of(Some(json!({"name": "Regulars"}))),
+        "put_house_account" => of(Some(json!({"store": store, "limit": 1}))),
+        "pay_account" => of(Some(json!({"store": store, "register": register, "amount": 1, "tender": "cash"}))),
+        "redeem_points" => of(Some(json!({"store": store, "points": 1}))),
+        "put_loyalty_rule" => of(Some(json!({"points": 1, "per": 100, "worth": 1}))),
         "void_sale" => {
             let body = json!({"store": store, "register": register});
             (operation.path.replace("{id}", &sale.to_string()), Some(body))

@@ -131,6 +131,39 @@ async fn an_erased_person_is_nowhere_and_what_they_sold_stays_valid() {
 }
 
 #[tokio::test]
+async fn an_erased_customer_is_nowhere_and_what_they_bought_stays_valid() {
+    const PHONE: &str = "+49 151 5550123";
+    let shop = Shop::open().await;
+    let owner = owner(&shop).await;
+    let profile = json!({"name": NAME, "email": EMAIL, "phone": PHONE, "note": "prefers Quuxish tea"});
+    let added = post(&shop, &owner, "/v1/customers", &json!({"profile": profile})).await;
+    assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
+    let id = added.json()["id"].as_str().unwrap().to_owned();
+    let sale = shop.ids.next();
+    let mut basket = shop.basket(&[("tea", "1")]);
+    basket["customer"] = json!(id);
+    let sold = shop.selling(sale, &basket).header("prefer", "wait=20, until=receipt").send().await;
+    assert_eq!(sold.status, StatusCode::CREATED, "{sold:?}");
+    let receipt = shop.get(&format!("/v1/sales/{sale}/receipt")).await;
+    assert_eq!(tables_with(&shop, EMAIL).await, ["sales.customer_terms", "sales.customers"]);
+    let path = format!("/v1/customers/{id}/erasure");
+    let cashier = shop.token_of(Role::Cashier).await;
+    assert_eq!(post(&shop, &cashier, &path, &Value::Null).await.problem(), "forbidden");
+    assert_eq!(post(&shop, &owner, &path, &Value::Null).await.status, StatusCode::OK);
+    assert_eq!(post(&shop, &owner, &path, &Value::Null).await.problem(), "customer_erased");
+    for text in [NAME, EMAIL, "kimberley", "quux", "5550123"] {
+        assert_eq!(tables_with(&shop, text).await, [""; 0], "{text}");
+    }
+    let shown = get(&shop, &owner, &format!("/v1/customers/{id}")).await.json();
+    assert_eq!((&shown["profile"], &shown["version"]), (&Value::Null, &json!(2)));
+    assert_eq!(get(&shop, &owner, "/v1/customers").await.json()["items"], json!([]));
+    let history = get(&shop, &owner, &format!("/v1/customers/{id}/sales")).await.json();
+    assert_eq!(history["items"][0]["id"], json!(sale));
+    assert_eq!(shop.get(&format!("/v1/sales/{sale}/receipt")).await.text, receipt.text);
+    assert_eq!(shop.sell(shop.ids.next(), &basket).await.problem(), "unknown_customer");
+}
+
+#[tokio::test]
 async fn commands_about_people_are_purged_once_they_are_done_and_not_before() {
     const ALL: Keep = Keep { bytes: 1 << 30, messages: 1_000 };
     let shop = Shop::open_idle().await;
@@ -149,8 +182,12 @@ async fn commands_about_people_are_purged_once_they_are_done_and_not_before() {
     shop.drain_one(tillstream_identity_worker::Identity, &shop.process()).await;
     add(2).await;
     assert_eq!(trimmer.trim(Class::Command, 0, ALL).await.unwrap(), 1, "one is done, however much may be kept");
+    let call = shop.anonymous("POST", "/v1/customers").bearer(&owner).header("prefer", "respond-async");
+    let call = call.header("idempotency-key", &shop.ids.next().to_string());
+    assert_eq!(call.json(&json!({"profile": {"name": NAME}})).send().await.status, StatusCode::ACCEPTED);
+    assert_eq!(trimmer.trim(Class::Command, 0, ALL).await.unwrap(), 0, "nobody has taken these");
     shop.drain().await;
-    assert_eq!(trimmer.trim(Class::Command, 0, ALL).await.unwrap(), 1, "so is the other");
+    assert_eq!(trimmer.trim(Class::Command, 0, ALL).await.unwrap(), 2, "so is the other, and what is of a customer");
     assert_eq!(trimmer.trim(Class::Command, 0, ALL).await.unwrap(), 0, "the sale stays");
     assert_eq!(shop.count("select count(*) from identity.users where email like '%quux%'").await, 2);
     assert_eq!(shop.count("select count(*) from sales.sales").await, 1);

@@ -117,7 +117,12 @@ pub async fn serve(edge: &Edge, listener: TcpListener) -> anyhow::Result<()> {
 
 /// The routes with their documentation.
 pub(crate) fn routes() -> OpenApiRouter<Edge> {
-    OpenApiRouter::with_openapi(Frame::openapi())
+    OpenApiRouter::with_openapi(Frame::openapi()).merge(counter()).merge(back_office())
+}
+
+/// What happens at the counter.
+fn counter() -> OpenApiRouter<Edge> {
+    OpenApiRouter::new()
         .routes(routes!(sales::submit, sales::list))
         .routes(routes!(sales::show))
         .routes(routes!(voids::void))
@@ -164,6 +169,11 @@ pub(crate) fn routes() -> OpenApiRouter<Edge> {
         .routes(routes!(customers::merge))
         .routes(routes!(customer_groups::list))
         .routes(routes!(customer_groups::put, customer_groups::end))
+}
+
+/// What is done about goods and people, and what is asked of what happened.
+fn back_office() -> OpenApiRouter<Edge> {
+    OpenApiRouter::new()
         .routes(routes!(stock::levels))
         .routes(routes!(stock::adjust))
         .routes(routes!(products::list))

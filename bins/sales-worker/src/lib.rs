@@ -258,7 +258,7 @@ impl Worker for Sales {
         sales.at = price::walls(conn, moments).await?;
         let prices = prices.load(conn).await?;
         let baskets = baskets.load(conn).await?;
-        Ok(State { books, sales, shifts, prices, accounts, cards, customers, loyalty, baskets })
+        Ok(State { books, sales, shifts, prices, accounts, baskets, cards, customers, loyalty })
     }
 
     fn decide(&self, state: &mut State, item: &Item<Command>, now: Timestamp) -> Outcome {

@@ -226,27 +226,27 @@ async fn points_are_collected_taken_back_and_redeemed() {
 async fn a_merge_moves_what_is_owed_and_collected() {
     let shop = Shop::open().await;
     rule(&shop).await;
-    let [anna, anne] = [customer(&shop).await, customer(&shop).await];
+    let [anna, berta] = [customer(&shop).await, customer(&shop).await];
     house(&shop, anna, 5_000).await;
     let (sale, _) = sold(&shop, &on_account(&shop, Some(anna), 5)).await;
     let (undone, _) = sold(&shop, &in_cash(&shop, anna, 5)).await;
-    sold(&shop, &in_cash(&shop, anne, 5)).await;
-    let merged = sent(&shop, "POST", &format!("/v1/customers/{anna}/merge"), None, &json!({"into": anne})).await;
+    sold(&shop, &in_cash(&shop, berta, 5)).await;
+    let merged = sent(&shop, "POST", &format!("/v1/customers/{anna}/merge"), None, &json!({"into": berta})).await;
     assert_eq!(merged.status, StatusCode::OK, "{merged:?}");
-    assert_eq!(balance(&shop, anne, "house").await, json!(-1_100));
-    assert_eq!(balance(&shop, anne, "points").await, json!(33));
+    assert_eq!(balance(&shop, berta, "house").await, json!(-1_100));
+    assert_eq!(balance(&shop, berta, "points").await, json!(33));
     assert_eq!(balance(&shop, anna, "points").await, json!(33), "who asks for the one is told of the other");
     sold(&shop, &back(&shop, sale, 5, "on_account")).await;
-    assert_eq!(balance(&shop, anne, "house").await, json!(0));
-    assert_eq!(balance(&shop, anne, "points").await, json!(22));
+    assert_eq!(balance(&shop, berta, "house").await, json!(0));
+    assert_eq!(balance(&shop, berta, "points").await, json!(22));
     assert_eq!(void(&shop, undone).await.status, StatusCode::CREATED);
-    assert_eq!(balance(&shop, anne, "points").await, json!(11));
+    assert_eq!(balance(&shop, berta, "points").await, json!(11));
     let left = "select count(*) from sales.accounts a join sales.customers c using (merchant_id, customer_id)
                 where c.merged_into is not null and a.balance <> 0";
     assert_eq!(shop.count(left).await, 0);
     let export = shop.get(&format!("/v1/customers/{anna}/export")).await;
     assert_eq!((export.status, export.header("cache-control")), (StatusCode::OK, "no-store"));
-    assert_eq!((&export.json()["sales"], &export.json()["customer"]["id"]), (&json!(5), &json!(anne)), "{export:?}");
+    assert_eq!((&export.json()["sales"], &export.json()["customer"]["id"]), (&json!(5), &json!(berta)), "{export:?}");
     assert_sums(&shop).await;
 }
 

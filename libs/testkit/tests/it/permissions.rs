@@ -221,8 +221,10 @@ fn of_customers(operation: &Operation, spot: Spot) -> Option<(String, Option<Val
     let Spot { store, register, sale, .. } = spot;
     let of = |body: Option<Value>| (operation.path.replace("{id}", &sale.to_string()), body);
     Some(match operation.id.as_str() {
-        "list_customers" | "list_customer_groups" | "show_loyalty_rule" => of(None),
-        "show_customer"
+        "list_customers"
+        | "list_customer_groups"
+        | "show_loyalty_rule"
+        | "show_customer"
         | "list_customer_sales"
         | "list_customer_accounts"
         | "export_customer"

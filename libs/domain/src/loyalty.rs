@@ -161,9 +161,10 @@ impl Collected {
     }
 }
 
-/// What was paid for goods that went out, less what was given back for them.
+/// What was paid for goods that went out, less what was given back for them. What goes onto gift cards is no goods: they
+/// bring points when the card buys them.
 fn paid<'a>(lines: impl Iterator<Item = (&'a Line, Amount)>) -> i64 {
-    let went_out = lines.filter(|(line, _)| line.quantity > Quantity::ZERO);
+    let went_out = lines.filter(|(line, _)| line.quantity > Quantity::ZERO && !line.stored_value);
     // What is due for lines was added up before without overflow.
     went_out.fold(0, |sum: i64, (line, returned)| {
         let due = line.due().map_or(0, Amount::get);

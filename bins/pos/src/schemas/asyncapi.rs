@@ -197,6 +197,7 @@ mod tests {
             "edge.receive.events.receipt",
             "edge.receive.events.sale",
             "edge.receive.events.stock",
+            "edge.send.commands.customer",
             "edge.send.commands.identity",
             "edge.send.commands.sale",
             "edge.send.commands.stock",
@@ -206,7 +207,10 @@ mod tests {
             "receipts.send.answers",
             "receipts.send.dead-letters",
             "receipts.send.events.receipt",
+            "sales.receive.commands.customer",
             "sales.receive.commands.sale",
+            "sales.send.commands.sale",
+            "sales.send.events.customer",
             "sales.send.events.sale",
             "stock.receive.commands.stock",
             "stock.receive.events.sale",
@@ -214,7 +218,7 @@ mod tests {
         ] {
             assert!(operations.iter().any(|name| name == expected), "{expected} is not among {operations:?}");
         }
-        assert_eq!(operations.len(), 25, "{operations:?}");
+        assert_eq!(operations.len(), 30, "{operations:?}");
     }
 
     #[test]

@@ -25,6 +25,14 @@ fn a_rule_gives_points_for_full_amounts() {
 }
 
 #[test]
+fn what_goes_onto_gift_cards_brings_none() {
+    let mut sale = shop::sale(1);
+    sale.lines[1].stored_value = true;
+    // Of 12.00 the espressos were 5.00.
+    assert_eq!(rule(1, 100).earned(&sale.lines).unwrap().earned, amount(5));
+}
+
+#[test]
 fn nobody_collects_by_practice_or_who_is_not_known() {
     let anna = CustomerId::new(Uuid::from_u128(1));
     let known = |active| Clientele::from_iter([(anna, Known { id: anna, active, groups: Vec::new() })]);

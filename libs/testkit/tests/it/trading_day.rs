@@ -40,10 +40,17 @@ async fn promote(shop: &Shop) {
 fn assert_shift(report: &Value, till: &Till<'_>) {
     let documents = till.of_shift(report["id"].as_str().unwrap());
     let (late, own): (Vec<_>, Vec<_>) = documents.into_iter().partition(|document| books::flagged(document, "late"));
-    assert_eq!(figures(&report["totals"]), books::totals(&own), "what was sold in it");
+    let mut totals = books::totals(&own);
+    let (count, received) = till.received;
+    totals.extend([("received.cash.count".to_owned(), count), ("received.cash.paid".to_owned(), received)]);
+    assert_eq!(figures(&report["totals"]), totals, "what was sold in it");
     assert_eq!(figures(&report["late"]), books::totals(&late), "what came late");
     let cash = report["tenders"].as_array().unwrap().iter().find(|of| of["tender"] == json!("cash")).unwrap();
-    assert_eq!(cash["expected"], json!(till.float + till.moved + books::cash(&own)), "what should be in the drawer");
+    assert_eq!(
+        cash["expected"],
+        json!(till.float + till.moved + received + books::cash(&own)),
+        "what should be in the drawer"
+    );
 }
 
 /// Ends, counts and closes a till's shift; the count misses what `missing` says.
@@ -81,6 +88,9 @@ async fn assert_reports(shop: &Shop, day: &str, next: &str, documents: &[&Value]
 async fn a_trading_day_ties_out() {
     let shop = Shop::open().await;
     promote(&shop).await;
+    let rule = shop.call("PUT", "/v1/loyalty-rule").header("idempotency-key", &shop.ids.next().to_string());
+    let rule = rule.json(&json!({"points": 1, "per": 100, "worth": 1})).send().await;
+    assert!(rule.status.is_success(), "{rule:?}");
     let pool = Mutex::new(Vec::new());
     let mut tills = [Till::at(&shop, 1, SEED, &pool).await, Till::at(&shop, 2, SEED, &pool).await];
     let [one, two] = &mut tills;
@@ -146,6 +156,17 @@ async fn a_trading_day_ties_out() {
     for (account, on_it) in tills.iter().flat_map(|till| &till.cards) {
         let shown = shop.get(&format!("/v1/accounts/{account}")).await.json();
         assert_eq!(shown["balance"], json!(on_it), "{shown}");
+    }
+    for till in &tills {
+        let accounts = shop.get(&format!("/v1/customers/{}/accounts", till.regular)).await.json();
+        let of_kind = |kind: &str| {
+            let found = accounts["items"].as_array().unwrap().iter().find(|account| account["kind"] == kind);
+            found.unwrap_or_else(|| panic!("{accounts}"))["balance"].clone()
+        };
+        assert_eq!(of_kind("house"), json!(-till.owed));
+        let points = books::points(&documents, &till.regular.to_string());
+        assert!(points > 0);
+        assert_eq!(of_kind("points"), json!(points));
     }
     let count = i64::try_from(documents.len()).unwrap();
     assert_eq!(shop.count("select count(*) from receipts.receipts").await, count, "each document has its receipt");

@@ -93,6 +93,21 @@ pub(crate) fn quantity(documents: &[&Value], product: &str) -> i64 {
     lines.filter(|line| line["product"] == product).map(|line| thousandths(&line["quantity"])).sum()
 }
 
+/// The points that a customer has by their documents: one for each full euro that they have kept of a sale.
+pub(crate) fn points(documents: &[&Value], customer: &str) -> i64 {
+    let back = |sale: &Value, at: usize| -> i64 {
+        let lines = documents.iter().flat_map(|document| list(document, "lines"));
+        let of_it = |line: &&Value| line["original"]["sale"] == sale["id"] && line["original"]["line"] == at;
+        lines.filter(of_it).map(due).sum()
+    };
+    let kept = |sale: &Value| {
+        let lines = list(sale, "lines").enumerate().filter(|(_, line)| thousandths(&line["quantity"]) > 0);
+        lines.map(|(at, line)| due(line) + back(sale, at)).sum::<i64>()
+    };
+    let theirs = documents.iter().filter(|document| document["customer"] == customer);
+    theirs.filter(|document| ["sale", "exchange"].contains(&kind(document))).map(|sale| kept(sale) / 100).sum()
+}
+
 /// The totals of a shift with these documents, as [`figures`] shows them.
 pub(crate) fn totals(documents: &[&Value]) -> Figures {
     let mut totals = Figures::new();

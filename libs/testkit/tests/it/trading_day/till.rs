@@ -10,6 +10,7 @@ use tillstream_domain::{
     time::Timestamp,
 };
 use tillstream_testkit::{Answer, SHOP, Shop};
+use uuid::Uuid;
 
 use super::books::{self, due};
 
@@ -39,12 +40,18 @@ pub(crate) struct Till<'a> {
     pub(crate) held: Vec<Value>,
     /// Gift cards that it has given out, and what is on them.
     pub(crate) cards: Vec<(String, i64)>,
+    /// Who comes every day.
+    pub(crate) regular: Uuid,
+    /// What they have put on their house account, less what they have paid of it.
+    pub(crate) owed: i64,
+    /// How often they have paid of it in the shift, and how much.
+    pub(crate) received: (i64, i64),
 }
 
 impl<'a> Till<'a> {
     pub(crate) async fn at(shop: &'a Shop, register: u8, seed: u64, pool: &'a Mutex<Vec<Value>>) -> Self {
         let grants = [Grant { role: Role::Manager, store: Some(SHOP.store()) }];
-        Self {
+        let till = Self {
             shop,
             register,
             cashier: shop.hire(SHOP, &grants).await,
@@ -59,7 +66,21 @@ impl<'a> Till<'a> {
             documents: Vec::new(),
             held: Vec::new(),
             cards: Vec::new(),
-        }
+            regular: shop.ids.next(),
+            owed: 0,
+            received: (0, 0),
+        };
+        let put = |method: &str, path: &str, key: Uuid, body: Value| {
+            let call = shop.call(method, path).header("idempotency-key", &key.to_string());
+            call.header("prefer", "wait=30").json(&body).send()
+        };
+        let added = put("POST", "/v1/customers", till.regular, json!({"profile": {"name": "Robin"}})).await;
+        assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
+        let path = format!("/v1/customers/{}/house-account", till.regular);
+        let limit = json!({"store": SHOP.store(), "limit": 10_000_000});
+        let opened = put("PUT", &path, shop.ids.next(), limit).await;
+        assert!(opened.status.is_success(), "{opened:?}");
+        till
     }
 
     /// A number below `bound`, by `SplitMix64`.
@@ -87,7 +108,7 @@ impl<'a> Till<'a> {
         let opened = self.post("/v1/shifts", &self.here(&json!({"float": float}))).await;
         assert_eq!(opened.status, StatusCode::CREATED, "{opened:?}");
         opened.json()["id"].as_str().unwrap().clone_into(&mut self.shift);
-        (self.float, self.moved, self.made) = (float, 0, 0);
+        (self.float, self.moved, self.made, self.received) = (float, 0, 0, (0, 0));
     }
 
     /// The shift that it has opened last.
@@ -109,7 +130,8 @@ impl<'a> Till<'a> {
     pub(crate) async fn work(&mut self, documents: usize) {
         for _ in 0..documents {
             match self.below(100) {
-                0..48 => self.sell_for_cash().await,
+                0..43 => self.sell_for_cash().await,
+                43..48 => self.sell_on_account().await,
                 48..66 => self.sell_for_several_tenders().await,
                 66..75 => self.take_back().await,
                 75..81 => self.exchange().await,
@@ -127,6 +149,12 @@ impl<'a> Till<'a> {
             assert_eq!(entered.status, StatusCode::CREATED, "{entered:?}");
             self.moved += sign * amount;
         }
+        let amount = 1 + i64::try_from(self.below(2_000)).unwrap();
+        let paid = self.here(&json!({"amount": amount, "tender": "cash"}));
+        let answer = self.post(&format!("/v1/customers/{}/payments", self.regular), &paid).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        self.owed -= amount;
+        self.received = (self.received.0 + 1, self.received.1 + amount);
     }
 
     /// Some goods, with a ticket, sold within the last hour but for its first minutes.
@@ -181,8 +209,20 @@ impl<'a> Till<'a> {
         recorded
     }
 
+    async fn sell_on_account(&mut self) {
+        let mut sale = self.basket();
+        let total = self.quote(&sale).await["total"].as_i64().unwrap();
+        sale["customer"] = json!(self.regular);
+        sale["payments"] = json!([{"method": "on_account", "amount": total}]);
+        self.submit(&sale).await;
+        self.owed += total;
+    }
+
     async fn sell_for_cash(&mut self) {
         let mut sale = self.basket();
+        if self.below(3) == 0 {
+            sale["customer"] = json!(self.regular);
+        }
         sale["payments"] = json!([{"method": "cash", "tendered": 20_000}]);
         let recorded = self.submit(&sale).await;
         self.pool.lock().unwrap().push(recorded);

@@ -19,7 +19,7 @@ use tillstream_domain::{
 };
 use tillstream_store::{Error, PgConnection, account as stored, catalog, customer::CustomerKey};
 
-use crate::{customer, sale, shift};
+use crate::{card_payment, customer, sale, shift};
 
 /// What a batch needs to know of accounts.
 #[derive(Debug, Default)]
@@ -193,22 +193,27 @@ impl State {
     pub(crate) fn pay_off(
         &mut self,
         books: &Books,
-        (customers, shifts): (&mut customer::State, &mut shift::State),
+        (customers, shifts, cards): (&mut customer::State, &mut shift::State, &mut card_payment::State),
         envelope: &Envelope,
         new: &AccountPayment,
         now: Timestamp,
     ) -> Result<Event, Rejection> {
-        let AccountPayment { store, register, amount, tender, .. } = *new;
+        let AccountPayment { store, register, amount, tender, payment, .. } = *new;
         check_store(books, store)?;
         let found = books.register(register).filter(|found| found.store.id == store);
         found.ok_or(Rejection::UnknownRegister(register))?;
         if matches!(tender, tender::Kind::GiftCard | tender::Kind::StoreCredit | tender::Kind::OnAccount) {
             return Err(AccountRejection::TenderNotTaken(tender).into());
         }
+        if payment.is_some() && tender != tender::Kind::Card {
+            return Err(AccountRejection::TenderNotTaken(tender).into());
+        }
+        let matches = cards.take(books, envelope, new)?;
         let merchant = envelope.merchant;
         let customer = customers.of(merchant).known(new.customer).map_or(new.customer, |known| known.id);
         let moves = self.ledger(merchant).pay_off(&new.payoff(envelope, customer), now)?;
         self.apply(merchant, moves);
+        cards.apply(merchant, matches, now);
         let shift = shifts.receive((merchant, register), (tender, amount), new.paid_at.unwrap_or(envelope.at));
         let account = self.shown(merchant, Kind::House.of_customer(customer), now)?;
         Ok(Event::AccountPaid(AccountPaid { store, register, shift, amount, tender, account }))

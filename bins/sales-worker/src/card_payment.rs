@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use tillstream_contract::{
     Envelope,
     card_payment::{CardPayment, CardPaymentAnswer, CardPaymentCancel, CardPaymentChanged, NewCardPayment},
+    loyalty::AccountPayment,
     sale::{Event, NewSale, NewVoid, Payment},
 };
 use tillstream_domain::{
     Rejection,
-    card_payment::{self as domain, CardPaymentRejection, Ledger, Matches},
-    id::{CardPaymentId, MerchantId, SaleId},
+    card_payment::{self as domain, CardPaymentRejection, Claim, Ledger, Matches},
+    id::{CardPaymentId, CommandId, MerchantId, SaleId},
     sale::{Books, Submission},
     time::Timestamp,
 };
@@ -70,6 +71,18 @@ impl State {
     /// Which payments a sale takes.
     pub(crate) fn pay(&mut self, merchant: MerchantId, submission: &Submission) -> Result<Matches, Rejection> {
         self.ledger(merchant).pay(submission)
+    }
+
+    /// Takes a payment for what a customer pays of what they owe.
+    pub(crate) fn take(
+        &mut self,
+        books: &Books,
+        envelope: &Envelope,
+        new: &AccountPayment,
+    ) -> Result<Matches, Rejection> {
+        let Some(id) = new.payment else { return Ok(Matches::default()) };
+        let (place, command) = ((new.store, books.merchant().currency), CommandId::new(envelope.id));
+        self.ledger(envelope.merchant).take(id, place, Claim { sale: command.into(), amount: new.amount })
     }
 
     pub(crate) fn apply(&mut self, merchant: MerchantId, matches: Matches, now: Timestamp) {

@@ -55,7 +55,8 @@ impl Wanted {
         for (merchant, pasts) in pasts {
             named.extend(pasts.values().filter_map(|past| Some((*merchant, past.sale.customer?))));
         }
-        stored::lock_books(conn, &ruled).await?;
+        // Before the statement that looks who they are, so that it sees what those have done who had the locks.
+        stored::lock_books(conn, &ruled, &named.iter().map(|(merchant, _)| *merchant).collect()).await?;
         let clientele = stored::of(conn, &named).await?;
         let merchants = ruled.into_iter().chain(named.iter().map(|(merchant, _)| *merchant)).collect();
         Ok(State { clientele, named, merchants })

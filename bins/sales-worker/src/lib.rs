@@ -209,6 +209,7 @@ impl Wanted {
             }
             Command::PayAccount(new) => {
                 shifts.at(books, merchant, new.store, new.register);
+                new.payment.into_iter().for_each(|payment| cards.one(merchant, payment));
                 customers.one(merchant, new.customer);
             }
             Command::RedeemPoints(new) => {
@@ -302,7 +303,8 @@ impl Worker for Sales {
             Command::SettleCardPayment(answer) => state.cards.settle(books, envelope, answer, now),
             Command::PutHouseAccount(new) => state.accounts.put_house(books, &mut state.customers, envelope, new, now),
             Command::PayAccount(new) => {
-                state.accounts.pay_off(books, (&mut state.customers, &mut state.shifts), envelope, new, now)
+                let parts = (&mut state.customers, &mut state.shifts, &mut state.cards);
+                state.accounts.pay_off(books, parts, envelope, new, now)
             }
             Command::RedeemPoints(new) => {
                 let rule = state.loyalty.rule(envelope.merchant);

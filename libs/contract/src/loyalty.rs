@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tillstream_domain::{
     account::{Payoff, Redemption},
-    id::{CommandId, CustomerId, RegisterId, ShiftId, StoreId},
+    id::{CardPaymentId, CommandId, CustomerId, RegisterId, ShiftId, StoreId},
     identity::{Need, Permission, Place},
     loyalty::Rule,
     money::Amount,
@@ -35,10 +35,14 @@ pub struct AccountPayment {
     pub store: StoreId,
     /// At which register: it counts in its shift.
     pub register: RegisterId,
-    /// How much, in minor units: above zero.
+    /// How much, in minor units; below zero to take back what was entered by mistake, which needs the permission
+    /// `accounts.issue`.
     pub amount: Amount,
     /// With what: cash, card, voucher or custom.
     pub tender: tender::Kind,
+    /// The card payment that took it, if a terminal did that is connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<CardPaymentId>,
     /// When; now, if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
@@ -108,7 +112,8 @@ impl AccountPayment {
     }
 
     pub(crate) fn need(&self) -> Need {
-        Need::new(Permission::Sell, Place::Register(self.store, self.register))
+        let besides = self.amount.is_negative().then_some(Permission::IssueAccounts);
+        Need::new(Permission::Sell, Place::Register(self.store, self.register)).and(besides.into_iter().collect())
     }
 }
 

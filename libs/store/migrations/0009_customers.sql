@@ -1,11 +1,5 @@
 -- Customers and their groups, what they owe and what they have collected.
 
--- One row a merchant that has customers. Who changes customers locks it, who sells to them shares it: so nobody is merged or
--- erased while a sale is decided that names them.
-create table sales.customer_books (
-  merchant_id uuid primary key
-);
-
 create table sales.customers (
   merchant_id uuid not null,
   customer_id uuid not null,
@@ -62,8 +56,6 @@ alter table sales.accounts
   add constraint accounts_entries_check check (entries >= 0),
   add constraint account_of_customer_once unique (merchant_id, customer_id, kind);
 
-grant select, insert on sales.customer_books to tillstream_sales;
-grant update on sales.customer_books to tillstream_sales; -- to lock it
 grant select, insert, update on sales.customers, sales.customer_groups, sales.loyalty_rules to tillstream_sales;
 grant select, insert, delete on sales.customer_terms to tillstream_sales;
 grant select on sales.customers, sales.customer_terms, sales.customer_groups, sales.loyalty_rules to tillstream_edge;
@@ -72,7 +64,7 @@ do $$
 declare
   tab regclass;
 begin
-  foreach tab in array array['sales.customer_books', 'sales.customers', 'sales.customer_terms', 'sales.customer_groups',
+  foreach tab in array array['sales.customers', 'sales.customer_terms', 'sales.customer_groups',
     'sales.loyalty_rules']::regclass[] loop
     execute format('alter table %s enable row level security', tab);
     execute format('create policy of_the_caller on %s for select to tillstream_edge using (merchant_id = inbox.caller())', tab);

@@ -162,7 +162,7 @@ async fn open(conn: &mut PgConnection, accounts: &[(MerchantId, &Account)]) -> R
     let kinds: Vec<String> = accounts.iter().map(|(_, account)| account.kind.as_str().to_owned()).collect();
     let numbers: Vec<Option<String>> =
         accounts.iter().map(|(_, account)| Some(account.number.as_ref()?.as_str().to_owned())).collect();
-    let ends: Vec<Option<DateTime<Utc>>> = accounts.iter().map(|(_, account)| account.expires_at.map(stored)).collect();
+    let ends = ends(accounts);
     let customers: Vec<Option<Uuid>> =
         accounts.iter().map(|(_, account)| account.customer.map(CustomerId::uuid)).collect();
     let (balances, entries) = sums(accounts);
@@ -195,16 +195,19 @@ async fn update(conn: &mut PgConnection, accounts: &[(MerchantId, &Account)]) ->
         accounts.iter().map(|(merchant, account)| (merchant.uuid(), account.id.uuid())).unzip();
     let (balances, entries) = sums(accounts);
     let limits = limits(accounts);
+    let ends = ends(accounts);
     sqlx::query!(
-        "update sales.accounts a set balance = new.balance, entries = new.entries, credit_limit = new.credit_limit
-         from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::integer[], $5::bigint[])
-           as new (merchant_id, account_id, balance, entries, credit_limit)
+        "update sales.accounts a set balance = new.balance, entries = new.entries, credit_limit = new.credit_limit,
+           expires_at = new.expires_at
+         from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::integer[], $5::bigint[], $6::timestamptz[])
+           as new (merchant_id, account_id, balance, entries, credit_limit, expires_at)
          where a.merchant_id = new.merchant_id and a.account_id = new.account_id",
         &merchants,
         &ids,
         &balances,
         &entries,
-        &limits
+        &limits,
+        &ends as &[Option<DateTime<Utc>>]
     )
     .execute(conn)
     .await?;
@@ -213,6 +216,10 @@ async fn update(conn: &mut PgConnection, accounts: &[(MerchantId, &Account)]) ->
 
 fn sums(accounts: &[(MerchantId, &Account)]) -> (Vec<i64>, Vec<i32>) {
     accounts.iter().map(|(_, account)| (account.balance.get(), column(account.entries))).unzip()
+}
+
+fn ends(accounts: &[(MerchantId, &Account)]) -> Vec<Option<DateTime<Utc>>> {
+    accounts.iter().map(|(_, account)| account.expires_at.map(stored)).collect()
 }
 
 fn limits(accounts: &[(MerchantId, &Account)]) -> Vec<i64> {

@@ -46,7 +46,7 @@ pub struct Stored {
 /// # Errors
 /// When a statement fails or a row can't be read.
 pub async fn lock(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTreeMap<MerchantId, Directory>, Error> {
-    lock_books(conn, &wanted.merchants).await?;
+    lock_books(conn, &wanted.merchants, &BTreeSet::new()).await?;
     let (merchants, ids): (Vec<Uuid>, Vec<Uuid>) =
         wanted.customers.iter().map(|(merchant, id)| (merchant.uuid(), id.uuid())).unzip();
     let rows = sqlx::query_as!(
@@ -72,24 +72,28 @@ pub async fn lock(conn: &mut PgConnection, wanted: &Wanted) -> Result<BTreeMap<M
     Ok(wanted.merchants.iter().map(directory).collect())
 }
 
-/// Lets nobody else change the customers of these merchants, or sell to them, until the transaction ends.
+/// Lets nobody change the customers of `shared` merchants until the transaction ends, and nobody even name those of
+/// `own`. Locks of the database's own stand in line: a row that many share would never be free for who wants it alone.
 ///
 /// # Errors
-/// When a statement fails.
-pub async fn lock_books(conn: &mut PgConnection, merchants: &BTreeSet<MerchantId>) -> Result<(), Error> {
-    if merchants.is_empty() {
+/// When the statement fails.
+pub async fn lock_books(
+    conn: &mut PgConnection,
+    own: &BTreeSet<MerchantId>,
+    shared: &BTreeSet<MerchantId>,
+) -> Result<(), Error> {
+    if own.is_empty() && shared.is_empty() {
         return Ok(());
     }
-    let merchants: Vec<Uuid> = merchants.iter().map(|id| id.uuid()).collect();
+    let both: BTreeSet<_> = own.union(shared).collect();
+    let (merchants, alone): (Vec<Uuid>, Vec<bool>) = both.into_iter().map(|id| (id.uuid(), own.contains(id))).unzip();
     sqlx::query!(
-        "insert into sales.customer_books select * from unnest($1::uuid[]) on conflict do nothing",
-        &merchants
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query!(
-        "select merchant_id from sales.customer_books where merchant_id = any($1) order by merchant_id for update",
-        &merchants
+        r#"select case when books.alone then pg_advisory_xact_lock(books.key)
+             else pg_advisory_xact_lock_shared(books.key) end::text as locked
+           from (select hashtextextended('sales.customers ' || id, 0) as key, bool_or(alone) as alone
+             from unnest($1::uuid[], $2::boolean[]) as wanted (id, alone) group by 1 order by 1) as books"#,
+        &merchants,
+        &alone
     )
     .fetch_all(conn)
     .await?;

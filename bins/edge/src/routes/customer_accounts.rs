@@ -13,7 +13,7 @@ use tillstream_contract::{
     sale::{Command, Event},
 };
 use tillstream_domain::{
-    id::{CustomerId, RegisterId, StoreId},
+    id::{CardPaymentId, CustomerId, RegisterId, StoreId},
     identity::{Need, Permission, Place},
     money::Amount,
     tender,
@@ -72,10 +72,14 @@ pub(crate) struct PaymentToTake {
     store: StoreId,
     /// At which register: it counts in its shift.
     register: RegisterId,
-    /// How much, in minor units: above zero.
+    /// How much, in minor units; below zero to take back what was entered by mistake, which needs `accounts.issue` or an
+    /// approval.
     amount: Amount,
     /// With what: cash, card, voucher or custom.
     tender: tender::Kind,
+    /// The card payment that took it, if a terminal did that is connected.
+    #[serde(default)]
+    payment: Option<CardPaymentId>,
     /// When; now, if left out.
     #[serde(default)]
     paid_at: Option<Timestamp>,
@@ -227,8 +231,8 @@ pub(crate) async fn pay(
     Id(customer): Id<CustomerId>,
     Strict(taken): Strict<PaymentToTake>,
 ) -> Result<Response, Problem> {
-    let PaymentToTake { store, register, amount, tender, paid_at, note } = taken;
-    let payment = AccountPayment { customer, store, register, amount, tender, paid_at, note };
+    let PaymentToTake { store, register, amount, tender, payment, paid_at, note } = taken;
+    let payment = AccountPayment { customer, store, register, amount, tender, payment, paid_at, note };
     let Some(Event::AccountPaid(paid)) = request.decide(Command::PayAccount(payment)).await? else {
         return Ok(accepted(request.id));
     };

@@ -22,7 +22,7 @@ pub struct Payoff {
     pub id: CommandId,
     /// Who.
     pub customer: CustomerId,
-    /// How much: above zero.
+    /// How much; below zero to take back what was entered by mistake.
     pub amount: Amount,
     /// Somebody's remark.
     pub note: Option<Note>,
@@ -64,7 +64,7 @@ impl Ledger {
         if limit.is_negative() {
             return Err(AccountRejection::LimitNegative.into());
         }
-        let account = self.own(customer, Kind::House).unwrap_or_else(|| Account::of_customer(customer, Kind::House));
+        let account = self.own(customer, Kind::House)?.unwrap_or_else(|| Account::of_customer(customer, Kind::House));
         let mut moves = Moves::default();
         moves.accounts.insert(account.id, Account { limit, ..account });
         Ok(moves)
@@ -75,8 +75,10 @@ impl Ledger {
     /// # Errors
     /// [`AccountRejection::AmountNotPositive`], [`AccountRejection::NoHouseAccount`] or [`Rejection::AmountOverflow`].
     pub fn pay_off(&self, payoff: &Payoff, now: Timestamp) -> Result<Moves, Rejection> {
-        check_positive(payoff.amount)?;
-        let account = self.own(payoff.customer, Kind::House);
+        if payoff.amount.is_zero() {
+            return Err(AccountRejection::AmountNotPositive.into());
+        }
+        let account = self.own(payoff.customer, Kind::House)?;
         let account = account.ok_or(AccountRejection::NoHouseAccount { payment: None })?;
         let cause = Cause { command: payoff.id, sale: None, note: payoff.note.clone(), at: now };
         let mut moves = Moves::default();
@@ -91,10 +93,11 @@ impl Ledger {
     pub fn redeem(&self, redemption: &Redemption, rule: &Rule, now: Timestamp) -> Result<Moves, Rejection> {
         let Redemption { id, customer, points } = *redemption;
         check_positive(points)?;
-        let collected = self.own(customer, Kind::Points).filter(|account| account.balance >= points);
-        let left = self.own(customer, Kind::Points).map_or(Amount::ZERO, |account| account.balance);
+        let collected = self.own(customer, Kind::Points)?;
+        let left = collected.as_ref().map_or(Amount::ZERO, |account| account.balance);
+        let collected = collected.filter(|account| account.balance >= points);
         let collected = collected.ok_or(AccountRejection::InsufficientPoints { left })?;
-        let credit = self.own(customer, Kind::StoreCredit);
+        let credit = self.own(customer, Kind::StoreCredit)?;
         let reason = if credit.is_some() { Reason::Reloaded } else { Reason::Issued };
         let credit = credit.unwrap_or_else(|| Account::of_customer(customer, Kind::StoreCredit));
         let cause = Cause { command: id, sale: None, note: None, at: now };
@@ -118,12 +121,15 @@ impl Ledger {
         let cause = Cause { command, sale: None, note: None, at: now };
         let mut moves = Moves::default();
         for kind in OF_CUSTOMERS {
-            let Some(gone) = self.own(from, kind) else { continue };
-            let survivor = self.own(into, kind);
+            let Some(mut gone) = self.own(from, kind)? else { continue };
+            let survivor = self.own(into, kind)?;
             let survivor =
                 survivor.unwrap_or_else(|| Account { limit: gone.limit, ..Account::of_customer(into, kind) });
             moves.accounts.insert(survivor.id, survivor.clone());
             let balance = gone.balance;
+            // Who names it by its id neither spends from it nor gives back to it any more.
+            gone.expires_at = Some(now);
+            moves.accounts.insert(gone.id, gone.clone());
             if !balance.is_zero() {
                 moves.post(gone, -balance, Reason::Transferred, &cause)?;
                 moves.post(survivor, balance, Reason::Transferred, &cause)?;
@@ -151,8 +157,15 @@ impl Ledger {
         }
     }
 
-    fn own(&self, customer: CustomerId, kind: Kind) -> Option<Account> {
-        self.account(kind.of_customer(customer)).filter(|account| account.kind == kind).cloned()
+    /// A customer's account of a kind. Nobody else's has its id but by somebody's doing, and then it stays what it is.
+    fn own(&self, customer: CustomerId, kind: Kind) -> Result<Option<Account>, AccountRejection> {
+        let account = self.account(kind.of_customer(customer));
+        match account {
+            Some(account) if account.kind != kind => {
+                Err(AccountRejection::NotTransferable("somebody has given its id to an account of another kind"))
+            }
+            account => Ok(account.cloned()),
+        }
     }
 }
 

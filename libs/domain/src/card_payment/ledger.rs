@@ -6,7 +6,7 @@ use super::{CardPayment, CardPaymentRejection, Claim, Heard, Order, State};
 use crate::{
     Rejection,
     id::{CardPaymentId, SaleId, StoreId},
-    money::Amount,
+    money::{Amount, Currency},
     sale::{Books, Flag, Submission},
     tender::Payment,
     time::Timestamp,
@@ -142,7 +142,7 @@ impl Ledger {
             let fits = if twice {
                 Err(CardPaymentRejection::Used { sale: submission.id, payment: Some(at) })
             } else {
-                self.fits(*id, submission, claim, at)
+                self.fits(*id, (submission.store, submission.currency), claim, at)
             };
             let free = !twice
                 && self.known(*id, submission.store).is_some_and(|payment| payment.claim.is_none())
@@ -159,14 +159,28 @@ impl Ledger {
         Ok(matches)
     }
 
+    /// Takes a payment for something that is no sale, as `claim` says.
+    ///
+    /// # Errors
+    /// What [`Self::pay`] refuses.
+    pub fn take(
+        &self,
+        id: CardPaymentId,
+        (store, currency): (StoreId, Currency),
+        claim: Claim,
+    ) -> Result<Matches, Rejection> {
+        self.fits(id, (store, currency), claim, 0)?;
+        Ok(Matches { flags: Vec::new(), claims: vec![(id, claim)] })
+    }
+
     fn fits(
         &self,
         id: CardPaymentId,
-        submission: &Submission,
+        (store, currency): (StoreId, Currency),
         claim: Claim,
         at: usize,
     ) -> Result<(), CardPaymentRejection> {
-        let found = self.known(id, submission.store);
+        let found = self.known(id, store);
         let found = found.ok_or(CardPaymentRejection::Unknown { id, payment: Some(at) })?;
         if let Some(Claim { sale, .. }) = found.claim {
             return Err(CardPaymentRejection::Used { sale, payment: Some(at) });
@@ -176,7 +190,7 @@ impl Ledger {
         if found.cancelling {
             return Err(CardPaymentRejection::Cancelling { payment: at });
         }
-        if taken.amount != claim.amount || taken.currency != submission.currency {
+        if taken.amount != claim.amount || taken.currency != currency {
             return Err(CardPaymentRejection::AmountDiffers { taken: taken.amount, payment: at });
         }
         Ok(())

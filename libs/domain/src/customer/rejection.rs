@@ -21,6 +21,9 @@ pub enum CustomerRejection {
     /// The merchant has no such group, or it has ended.
     #[error("there is no group {0}")]
     UnknownGroup(GroupId),
+    /// What one customer put on account would be given back to another.
+    #[error("what one customer has put on account goes back to them alone")]
+    NotTheBuyer,
     /// More groups than a customer may be in.
     #[error("a customer is in at most {MAX_GROUPS} groups")]
     TooManyGroups,
@@ -36,6 +39,7 @@ impl CustomerRejection {
             Self::Merged(_) => "customer_merged",
             Self::Same => "same_customer",
             Self::UnknownGroup(_) => "unknown_group",
+            Self::NotTheBuyer => "not_the_buyer",
             Self::TooManyGroups => "too_many_groups",
         }
     }
@@ -44,7 +48,7 @@ impl CustomerRejection {
     #[must_use]
     pub fn pointer(&self) -> Option<String> {
         let field = match self {
-            Self::Unknown(_) | Self::Erased(_) | Self::Merged(_) => "/customer",
+            Self::Unknown(_) | Self::Erased(_) | Self::Merged(_) | Self::NotTheBuyer => "/customer",
             Self::Same => "/into",
             Self::UnknownGroup(_) | Self::TooManyGroups => "/groups",
         };

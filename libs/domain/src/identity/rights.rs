@@ -132,6 +132,7 @@ impl Rights {
         Permission::OpenDrawer,
         Permission::ReadAccounts,
         Permission::IssueAccounts,
+        Permission::ReadCustomers,
     ]);
 
     /// The operator's: everything.

@@ -174,7 +174,7 @@ fn refund(
         return Ok(BTreeMap::new());
     }
     let worth = -tax::total(rules, dues)?.gross.get();
-    Ok(reversal::inherit(pasts, &originals, &submission.payments, worth)?)
+    Ok(reversal::inherit(pasts, &originals, &submission.payments, (worth, submission.customer))?)
 }
 
 /// `quantity` × `unit_price` in whole minor units.

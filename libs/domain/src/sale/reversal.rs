@@ -6,7 +6,7 @@ use super::{Kind, Line, Sale};
 use crate::{
     Rejection,
     account::AccountRejection,
-    id::SaleId,
+    id::{CustomerId, SaleId},
     money::{Amount, Overflow, divide},
     quantity::Quantity,
     tax::Rate,
@@ -164,13 +164,13 @@ pub(super) fn refund(pasts: &mut Pasts, of: &[SaleId], payments: &[Payment], mut
     Ok(())
 }
 
-/// What an exchange inherits by tender, of what paid for the goods that it took back: `worth` minor units, less what went
-/// back. It is noted as gone where it was paid.
+/// What an exchange by `buyer` inherits by tender, of what paid for the goods that it took back: `worth` minor units, less
+/// what went back. It is noted as gone where it was paid. What somebody else has put on account is inherited by nobody.
 pub(super) fn inherit(
     pasts: &mut Pasts,
     of: &[SaleId],
     payments: &[Payment],
-    worth: i64,
+    (worth, buyer): (i64, Option<CustomerId>),
 ) -> Result<BTreeMap<tender::Kind, Amount>, Overflow> {
     let out: i64 = payments.iter().map(|payment| payment.amount().get().min(0)).sum();
     let mut rest = worth.saturating_add(out).max(0);
@@ -179,6 +179,9 @@ pub(super) fn inherit(
         let Some(past) = pasts.get_mut(id) else { continue };
         let kinds = past.sale.payments.iter().map(Payment::kind).chain(past.reversal.inherited.keys().copied());
         for kind in kinds.collect::<BTreeSet<_>>() {
+            if kind == tender::Kind::OnAccount && past.sale.customer != buyer {
+                continue;
+            }
             let share = rest.min(past.refundable(kind).get());
             add(past, kind, share)?;
             note(&mut inherited, kind, share)?;

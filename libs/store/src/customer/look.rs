@@ -98,7 +98,7 @@ pub async fn find(conn: &mut PgConnection, merchant: MerchantId, id: CustomerId)
 /// What customers are known by.
 pub type CustomerKey = (MerchantId, CustomerId);
 
-/// Who these customers are by now, and that it stays so until the transaction ends.
+/// Who these customers are by now. It stays so until the transaction ends once [`super::lock_books`] has been called.
 ///
 /// # Errors
 /// When a statement fails.
@@ -111,13 +111,6 @@ pub async fn of(
     }
     let (merchants, ids): (Vec<Uuid>, Vec<Uuid>) =
         wanted.iter().map(|(merchant, id)| (merchant.uuid(), id.uuid())).unzip();
-    // A statement of its own, so that the next one sees what those who had it have done.
-    sqlx::query!(
-        "select merchant_id from sales.customer_books where merchant_id = any($1) order by merchant_id for share",
-        &merchants
-    )
-    .fetch_all(&mut *conn)
-    .await?;
     let mut of: HashMap<MerchantId, Vec<(CustomerId, Known)>> = HashMap::new();
     for ((merchant, id), known) in known(conn, &merchants, &ids).await? {
         of.entry(merchant).or_default().push((id, known));

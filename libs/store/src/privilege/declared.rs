@@ -60,7 +60,6 @@ pub const GRANTS: [(&str, &[Grant]); 5] = [
             (&["sales.drawers", "sales.reversals", "sales.totals", "sales.accounts", "sales.card_payments"], KEEP),
             (PRICES, KEEP),
             (CUSTOMERS, KEEP),
-            (&["sales.customer_books"], KEEP),
             (&["sales.customer_terms"], &["select", "insert", "delete"]),
             (&["catalog.prices"], ALL),
             (&["sales.baskets"], ALL),

@@ -77,6 +77,33 @@ async fn sell(shop: &Shop, basket: &Value) -> Answer {
 }
 
 #[tokio::test]
+async fn what_a_card_paid_of_a_debt_pays_for_nothing_else() {
+    let (shop, _terminals, asking) = open().await;
+    let anna = shop.ids.next();
+    let done = async |method: &str, path: String, key: Uuid, body: Value| {
+        let call = shop.call(method, &path).header("idempotency-key", &key.to_string());
+        call.header("prefer", "wait=20").json(&body).send().await
+    };
+    done("POST", "/v1/customers".to_owned(), anna, json!({"profile": {"name": "Anna"}})).await;
+    let limit = json!({"store": SHOP.store(), "limit": 1_000});
+    done("PUT", format!("/v1/customers/{anna}/house-account"), shop.ids.next(), limit).await;
+    let id = approved(&shop, 220).await;
+    let pay = async |amount: i64| {
+        let body = json!({"store": SHOP.store(), "register": SHOP.register(1), "amount": amount, "tender": "card",
+                          "payment": id});
+        done("POST", format!("/v1/customers/{anna}/payments"), shop.ids.next(), body).await
+    };
+    assert_eq!(pay(221).await.problem(), "card_payment_amount_differs");
+    assert_eq!(unmatched(&shop).await, [id]);
+    let paid = pay(220).await;
+    assert_eq!((paid.status, &paid.json()["account"]["balance"]), (StatusCode::OK, &json!(220)), "{paid:?}");
+    assert!(unmatched(&shop).await.is_empty());
+    assert_eq!(pay(220).await.problem(), "card_payment_used");
+    assert_eq!(sell(&shop, &espressos(&shop, 1, id)).await.problem(), "card_payment_used");
+    asking.stop().await;
+}
+
+#[tokio::test]
 async fn a_card_is_charged_and_pays_for_a_sale() {
     let (shop, terminals, asking) = open().await;
     let id = start(&shop, 220).await;

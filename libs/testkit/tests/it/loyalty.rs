@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tillstream_domain::identity::Role;
 use tillstream_sales_worker::{Customers, Sales};
 use tillstream_testkit::{Answer, SHOP, Shop};
 use uuid::Uuid;
@@ -295,4 +296,96 @@ async fn no_point_is_lost_when_customers_are_merged_while_they_buy() {
     for helper in helpers {
         helper.await.unwrap();
     }
+}
+
+async fn merge(shop: &Shop, from: Uuid, into: Uuid) {
+    let path = format!("/v1/customers/{from}/merge");
+    let answer = sent(shop, "POST", &path, Some(1), &json!({"into": into})).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+}
+
+#[tokio::test]
+async fn who_was_merged_buys_as_the_survivor() {
+    let shop = Shop::open().await;
+    rule(&shop).await;
+    let [anna, berta] = [customer(&shop).await, customer(&shop).await];
+    merge(&shop, anna, berta).await;
+    let (_, sale) = sold(&shop, &in_cash(&shop, anna, 1)).await;
+    assert_eq!((&sale["customer"], &sale["loyalty"]["earned"]), (&json!(berta), &json!(2)), "{sale}");
+    assert_eq!(balance(&shop, berta, "points").await, json!(2));
+}
+
+#[tokio::test]
+async fn the_accounts_of_who_was_merged_are_closed() {
+    let shop = Shop::open().await;
+    rule(&shop).await;
+    let [anna, berta] = [customer(&shop).await, customer(&shop).await];
+    sold(&shop, &in_cash(&shop, anna, 10)).await;
+    let redeemed = json!({"store": SHOP.store(), "points": 20});
+    let credit = done(&shop, "POST", &format!("/v1/customers/{anna}/redemptions"), &redeemed).await;
+    let account = credit["to"]["id"].as_str().unwrap().to_owned();
+    merge(&shop, anna, berta).await;
+    assert_eq!(balance(&shop, berta, "store_credit").await, json!(40));
+    let mut refund = shop.basket(&[("espresso", "-1")]);
+    refund["payments"] = json!([{"method": "store_credit", "amount": -220, "account": account}]);
+    assert_eq!(shop.sell(shop.ids.next(), &refund).await.problem(), "account_expired");
+    assert_sums(&shop).await;
+}
+
+#[tokio::test]
+async fn what_one_customer_owes_is_given_back_to_no_other() {
+    let shop = Shop::open().await;
+    let [anna, berta] = [customer(&shop).await, customer(&shop).await];
+    for customer in [anna, berta] {
+        house(&shop, customer, 10_000).await;
+    }
+    let (sale, _) = sold(&shop, &on_account(&shop, Some(anna), 2)).await;
+    let mut returned = back(&shop, sale, 1, "on_account");
+    returned["customer"] = json!(berta);
+    assert_eq!(shop.sell(shop.ids.next(), &returned).await.problem(), "not_the_buyer");
+    returned["offline"] = json!(true);
+    let fact = sold(&shop, &returned).await.1;
+    assert_eq!(fact["flags"], json!(["no_shift", "account_unknown"]), "{fact}");
+    sold(&shop, &back(&shop, sale, 1, "on_account")).await;
+    assert_eq!(balance(&shop, anna, "house").await, json!(-220));
+    // What is exchanged by somebody else takes no debt with it.
+    let (sale, _) = sold(&shop, &on_account(&shop, Some(anna), 1)).await;
+    let mut exchange = back(&shop, sale, 1, "cash");
+    exchange["lines"].as_array_mut().unwrap().push(json!({"product": SHOP.product("espresso"), "quantity": "1"}));
+    (exchange["customer"], exchange["payments"]) = (json!(berta), json!([]));
+    let (exchanged, _) = sold(&shop, &exchange).await;
+    let mut returned = back(&shop, exchanged, 1, "on_account");
+    returned["lines"][0]["original"]["line"] = json!(1);
+    assert_eq!(shop.sell(shop.ids.next(), &returned).await.problem(), "refund_exceeds_tender");
+}
+
+#[tokio::test]
+async fn a_payment_entered_by_mistake_is_taken_back_by_who_may() {
+    let shop = Shop::open().await;
+    let anna = customer(&shop).await;
+    house(&shop, anna, 0).await;
+    let paying = async |role: Role, amount: i64| {
+        let body = json!({"store": SHOP.store(), "register": SHOP.register(1), "amount": amount, "tender": "cash"});
+        let call = shop.anonymous("POST", &format!("/v1/customers/{anna}/payments")).bearer(&shop.token_of(role).await);
+        call.header("idempotency-key", &shop.ids.next().to_string()).json(&body).send().await.status
+    };
+    assert_eq!(paying(Role::Cashier, 250_000).await, StatusCode::OK);
+    assert_eq!(paying(Role::Cashier, -247_500).await, StatusCode::FORBIDDEN);
+    assert_eq!(paying(Role::Manager, -247_500).await, StatusCode::OK);
+    assert_eq!(balance(&shop, anna, "house").await, json!(2_500));
+}
+
+#[tokio::test]
+async fn an_account_that_somebody_opened_under_a_customers_id_stays_what_it_is() {
+    let shop = Shop::open().await;
+    let anna = customer(&shop).await;
+    let id = Uuid::new_v5(&anna, b"house");
+    let mut refund = shop.basket(&[("espresso", "-1")]);
+    refund["payments"] = json!([{"method": "store_credit", "amount": -220, "account": id}]);
+    sold(&shop, &refund).await;
+    let path = format!("/v1/customers/{anna}/house-account");
+    let put = sent(&shop, "PUT", &path, None, &json!({"store": SHOP.store(), "limit": 1_000})).await;
+    assert_eq!(put.problem(), "not_transferable", "{put:?}");
+    let kept = shop.get(&format!("/v1/accounts/{id}")).await.json();
+    assert_eq!((&kept["kind"], &kept["balance"]), (&json!("store_credit"), &json!(220)));
 }

@@ -24,6 +24,7 @@ async fn applying_again_changes_nothing_and_drift_is_shown() {
         [
             ("EVENTS_0", "max_bytes"),
             ("COMMANDS_0/sales", "ack_wait"),
+            ("COMMANDS_0/customers", "ack_wait"),
             ("COMMANDS_0/stock", "ack_wait"),
             ("COMMANDS_0/identity", "ack_wait"),
             ("EVENTS_0/stock", "ack_wait"),

@@ -49,14 +49,6 @@ impl Wanted {
         self.one(envelope.merchant, CardPaymentId::new(envelope.id));
     }
 
-    pub(crate) fn settle(&mut self, books: &mut catalog::Wanted, merchant: MerchantId, answer: &CardPaymentAnswer) {
-        if let Some(order) = &answer.order {
-            books.stores.insert((merchant, order.store));
-            books.registers.insert((merchant, order.register));
-        }
-        self.one(merchant, answer.payment);
-    }
-
     /// After accounts are locked.
     pub(crate) async fn load(self, conn: &mut PgConnection) -> Result<State, Error> {
         stored::lock(conn, &self.0).await.map(State)
@@ -120,13 +112,12 @@ impl State {
 
     pub(crate) fn settle(
         &mut self,
-        books: &Books,
         envelope: &Envelope,
         answer: &CardPaymentAnswer,
         now: Timestamp,
     ) -> Result<Event, Rejection> {
         let ledger = self.ledger(envelope.merchant);
-        ledger.settle(books, (answer.payment, answer.order()), &answer.heard(), now).map(changed)
+        ledger.settle((answer.payment, answer.order()), &answer.heard(), now).map(changed)
     }
 
     pub(crate) async fn save(self, conn: &mut PgConnection) -> Result<(), Error> {

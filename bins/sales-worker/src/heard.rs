@@ -8,8 +8,8 @@ use tillstream_domain::{
 };
 use tillstream_terminal::{Failure, Key, Payment, Status};
 
-/// Money that was taken: by which payment, how much, and what was to be taken where.
-pub(crate) type Captured = (Key, Taken, Option<Order>);
+/// Money that was taken: by which payment, how much and whether it is still there, and what was to be taken where.
+pub(crate) type Captured = (Key, Heard, Option<Order>);
 
 /// What `payment`, the answer to a question about `key`, says; none if nothing has become of it yet.
 pub(crate) fn of(key: Key, payment: &Payment) -> Result<Option<Heard>, Failure> {
@@ -28,17 +28,24 @@ pub(crate) fn of(key: Key, payment: &Payment) -> Result<Option<Heard>, Failure> 
     }))
 }
 
-/// The same of a payment in a list of those that took money.
-pub(crate) fn captured(payment: &Payment) -> Option<Captured> {
-    if payment.status != Status::Captured {
-        return None;
-    }
+/// The same of a payment in a list of those that took money. What it says beside the money must not hide it.
+///
+/// # Errors
+/// Why it is no such payment.
+pub(crate) fn captured(payment: &Payment) -> Result<Captured, Failure> {
+    let Some(heard @ (Heard::Captured(_) | Heard::Refunded)) = of(payment.key, payment)? else {
+        return Err(Failure::NoAnswer("it took no money".to_owned()));
+    };
     let order = payment.order.as_ref().and_then(|order| {
         let tillstream_terminal::Order { terminal, amount, currency, store, register } = order;
-        let terminal = text(terminal)?;
-        Some(Order { store: *store, register: *register, terminal, amount: *amount, currency: *currency })
+        let terminal = text(terminal).or_else(|| text("?"))?;
+        let amount = match &heard {
+            Heard::Captured(taken) if *amount <= Amount::ZERO => taken.amount,
+            _ => *amount,
+        };
+        Some(Order { store: *store, register: *register, terminal, amount, currency: *currency })
     });
-    Some((payment.key, taken(payment)?, order))
+    Ok((payment.key, heard, order))
 }
 
 fn taken(payment: &Payment) -> Option<Taken> {
@@ -66,7 +73,7 @@ fn last4(said: &str) -> Option<Last4> {
 #[cfg(test)]
 mod tests {
     use tillstream_domain::{
-        id::{CardPaymentId, MerchantId},
+        id::{CardPaymentId, MerchantId, RegisterId, StoreId},
         money::Currency,
     };
     use tillstream_terminal::Money;
@@ -102,12 +109,26 @@ mod tests {
     }
 
     #[test]
+    fn money_counts_whatever_was_to_be_taken() {
+        let order = tillstream_terminal::Order {
+            terminal: "4242 4242 4242 4242".to_owned(),
+            amount: Amount::ZERO,
+            currency: Currency::try_new("EUR").unwrap(),
+            store: StoreId::new(Uuid::nil()),
+            register: RegisterId::new(Uuid::nil()),
+        };
+        let (_, _, order) = captured(&Payment { order: Some(order), ..captured_with(200, "") }).unwrap();
+        let order = order.unwrap();
+        assert_eq!((order.terminal.as_str(), order.amount.get()), ("?", 200));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_no_answer() {
         assert!(of(key(2), &captured_with(200, "")).is_err(), "it is about another payment");
         assert!(of(key(1), &captured_with(0, "")).is_err());
         assert!(of(key(1), &Payment { money: None, ..captured_with(200, "") }).is_err());
-        assert!(captured(&Payment { money: None, ..captured_with(200, "") }).is_none());
-        assert!(captured(&Payment { status: Status::Refunded, ..captured_with(200, "") }).is_none());
+        assert!(captured(&Payment { money: None, ..captured_with(200, "") }).is_err());
+        assert!(captured(&Payment { status: Status::Declined, ..captured_with(200, "") }).is_err());
         assert_eq!(of(key(1), &Payment { status: Status::Pending, ..captured_with(200, "") }), Ok(None));
     }
 }

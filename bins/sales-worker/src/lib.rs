@@ -221,7 +221,7 @@ impl Wanted {
             Command::TakeBasket(target) | Command::DropBasket(target) => baskets.end(books, merchant, target),
             Command::StartCardPayment(new) => cards.start(books, &item.envelope, new),
             Command::CancelCardPayment(cancel) => cards.one(merchant, cancel.payment),
-            Command::SettleCardPayment(answer) => cards.settle(books, merchant, answer),
+            Command::SettleCardPayment(answer) => cards.one(merchant, answer.payment),
         }
     }
 }
@@ -300,7 +300,7 @@ impl Worker for Sales {
             Command::DropBasket(target) => state.baskets.drop(books, envelope, target, now),
             Command::StartCardPayment(new) => state.cards.start(books, envelope, (new, self.terminals), now),
             Command::CancelCardPayment(cancel) => state.cards.cancel(envelope, cancel, now),
-            Command::SettleCardPayment(answer) => state.cards.settle(books, envelope, answer, now),
+            Command::SettleCardPayment(answer) => state.cards.settle(envelope, answer, now),
             Command::PutHouseAccount(new) => state.accounts.put_house(books, &mut state.customers, envelope, new, now),
             Command::PayAccount(new) => {
                 let parts = (&mut state.customers, &mut state.shifts, &mut state.cards);

@@ -155,7 +155,7 @@ impl NewCardPayment {
     /// What the domain decides on: this, with the id of the envelope in which it came.
     #[must_use]
     pub fn start(&self, envelope: &Envelope) -> Start {
-        Start { id: CardPaymentId::new(envelope.id), order: self.order() }
+        Start { id: CardPaymentId::new(envelope.id), order: self.order(), at: envelope.at }
     }
 
     pub(crate) fn need(&self) -> Need {

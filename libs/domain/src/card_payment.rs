@@ -154,7 +154,7 @@ pub struct CardPayment {
     pub reason: Option<Reason>,
     /// The sale that it pays for.
     pub claim: Option<Claim>,
-    /// When it was started.
+    /// When the till asked for it, or when it was heard of first.
     pub started_at: Timestamp,
     /// When it last changed.
     pub changed_at: Timestamp,

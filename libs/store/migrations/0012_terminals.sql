@@ -24,7 +24,7 @@ create table sales.card_payments (
   changed_at timestamptz not null,
   asked integer not null default 0, -- how often the provider was, or is about to be; it is told to begin the first time alone
   due_at timestamptz, -- when it is to be asked next, by the database's clock; null once all is known
-  since timestamptz not null default now(), -- when it was started, by the same clock
+  since timestamptz not null, -- when the till asked for it, by the same clock: what waited long is never started
   constraint card_payment_once primary key (merchant_id, payment_id)
 ) with (fillfactor = 70);
 -- For whoever asks the provider.
@@ -32,6 +32,10 @@ create index card_payments_due on sales.card_payments (due_at) where due_at is n
 -- For voids, which let go of what their sale has taken.
 create index card_payments_by_sale on sales.card_payments (merchant_id, sale_id) where sale_id is not null;
 create index card_payments_by_time on sales.card_payments (merchant_id, started_at, payment_id);
+-- For those who see some stores alone, and for what nobody knows yet.
+create index card_payments_by_store on sales.card_payments (merchant_id, store_id, started_at, payment_id);
+create index card_payments_pending on sales.card_payments (merchant_id, started_at, payment_id)
+  where state in ('started', 'unknown');
 create index card_payments_unmatched on sales.card_payments (merchant_id, started_at, payment_id) where unmatched;
 
 grant select, insert, update on sales.card_payments to tillstream_sales;

@@ -16,7 +16,7 @@ use tillstream_domain::{
 };
 use uuid::Uuid;
 
-pub use drive::{Capture, Due, claim, differing, postpone};
+pub use drive::{Capture, Difference, Due, claim, differing, postpone};
 
 use crate::{Error, read, stored};
 
@@ -98,12 +98,15 @@ async fn insert(conn: &mut PgConnection, payments: &[(MerchantId, &CardPayment)]
     let amounts: Vec<i64> = payments.iter().map(|(_, payment)| payment.order.amount.get()).collect();
     let currencies: Vec<String> = payments.iter().map(|(_, payment)| payment.order.currency.to_string()).collect();
     let started: Vec<_> = payments.iter().map(|(_, payment)| stored(payment.started_at)).collect();
+    let changed: Vec<_> = payments.iter().map(|(_, payment)| stored(payment.changed_at)).collect();
     sqlx::query!(
         "insert into sales.card_payments
-           (merchant_id, payment_id, store_id, register_id, terminal, amount, currency, started_at, changed_at, state,
+           (merchant_id, payment_id, store_id, register_id, terminal, amount, currency, started_at, changed_at, since, state,
             cancelling, given_back, unmatched)
-         select *, $8[1], '', false, false, false from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[],
-           $6::bigint[], $7::text[], $8::timestamptz[])",
+         select *, now() - (changed_at - started_at), '', false, false, false
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::text[],
+           $8::timestamptz[], $9::timestamptz[])
+           as new (merchant_id, payment_id, store_id, register_id, terminal, amount, currency, started_at, changed_at)",
         &merchants,
         &ids,
         &stores,
@@ -111,7 +114,8 @@ async fn insert(conn: &mut PgConnection, payments: &[(MerchantId, &CardPayment)]
         &terminals,
         &amounts,
         &currencies,
-        &started
+        &started,
+        &changed
     )
     .execute(&mut *conn)
     .await?;

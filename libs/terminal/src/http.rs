@@ -118,13 +118,24 @@ struct Why {
     reason: String,
 }
 
+/// A page whose items are read one by one: one that makes no sense must not hide the others.
+#[derive(Debug, Deserialize)]
+struct Items {
+    items: Vec<serde_json::Value>,
+    next: String,
+}
+
+fn excerpt(text: &str) -> String {
+    text.chars().take(MAX_REASON_CHARS).collect()
+}
+
 fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, Failure> {
     if status.is_success() {
         return serde_json::from_slice(body).map_err(|error| Failure::NoAnswer(format!("it makes no sense: {error}")));
     }
     // A refusal may come from something on the way, which says nothing or something else.
     let why: Why = serde_json::from_slice(body).unwrap_or_default();
-    let why: String = why.reason.chars().take(MAX_REASON_CHARS).collect();
+    let why = excerpt(&why.reason);
     if status == StatusCode::UNPROCESSABLE_ENTITY {
         return Err(Failure::Refused(why));
     }
@@ -163,7 +174,15 @@ impl Provider for Http {
     async fn captured_since(&self, cursor: Option<&str>) -> Result<Page, Failure> {
         let query = cursor.map_or_else(String::new, |cursor| format!("?since={}", encoded(cursor)));
         let (status, body) = self.call(Method::GET, &format!("/payments{query}"), Vec::new()).await?;
-        read(status, &body)
+        let Items { items, next } = read(status, &body)?;
+        let mut page = Page { items: Vec::new(), unreadable: Vec::new(), next };
+        for item in items {
+            match Payment::deserialize(&item) {
+                Ok(payment) => page.items.push(payment),
+                Err(error) => page.unreadable.push(excerpt(&format!("{}: {error}", item["key"]))),
+            }
+        }
+        Ok(page)
     }
 }
 

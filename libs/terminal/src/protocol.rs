@@ -122,10 +122,13 @@ pub struct Money {
 }
 
 /// Payments that took money.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Page {
-    /// In the order in which they took it. No more than a few hundred.
+    /// In the order in which they took it. No more than 200.
     pub items: Vec<Payment>,
+    /// Why others that were in the list could not be read.
+    #[serde(skip)]
+    pub unreadable: Vec<String>,
     /// Give this as the cursor to get what comes after these. It may be called for again and again.
     pub next: String,
 }

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tillstream_domain::money::Amount;
+use tillstream_domain::{
+    id::{MerchantId, StoreId},
+    money::Amount,
+};
 use tokio::time::Instant;
 
 use crate::{Failure, Key, Money, Order, Page, Payment, Provider, Status};
@@ -14,7 +17,7 @@ use crate::{Failure, Key, Money, Order, Page, Payment, Provider, Status};
 /// Payments in a page.
 const PAGE: usize = 200;
 
-/// A provider that moves no money. The last two digits of an amount say what happens, as test amounts do at real ones;
+/// A provider that moves no money. A terminal is the store's that used it first. The last two digits of an amount say what happens, as test amounts do at real ones;
 /// 01, 05 and 55 are Stripe's ("Testing Stripe Terminal", test amounts):
 ///
 /// | amount | what happens |
@@ -27,6 +30,7 @@ const PAGE: usize = 200;
 /// | …64 | the start itself is lost |
 /// | …66 | the customer does nothing |
 /// | …67 | captured, one unit less |
+/// | …68 | captured, and never given back |
 /// | any other | captured at once |
 #[derive(Debug)]
 pub struct Simulator {
@@ -37,8 +41,10 @@ pub struct Simulator {
 #[derive(Debug, Default)]
 struct Books {
     payments: BTreeMap<Key, Entry>,
-    /// In the order in which money was taken.
+    /// In the order in which money was taken or given back.
     captured: Vec<Key>,
+    /// Whose a terminal is: who used it first.
+    terminals: BTreeMap<String, (MerchantId, StoreId)>,
 }
 
 #[derive(Debug)]
@@ -156,6 +162,10 @@ impl Provider for Simulator {
             let (after, what, answers) = self.script(order);
             let lost = order.amount.get() % 100 == 64;
             if !lost && !books.payments.contains_key(&key) {
+                let user = (key.merchant, order.store);
+                if *books.terminals.entry(order.terminal.clone()).or_insert(user) != user {
+                    return Err(Failure::Refused("the terminal is not that store's".to_owned()));
+                }
                 let mut entry = Entry::new(key, Some(order.clone()));
                 entry.next = what.map(|what| (Instant::now() + after, what));
                 books.payments.insert(key, entry);
@@ -188,7 +198,11 @@ impl Provider for Simulator {
         if let Some(entry) = books.payments.get_mut(&key)
             && entry.payment.status == Status::Captured
         {
+            if entry.payment.order.as_ref().is_some_and(|order| order.amount.get() % 100 == 68) {
+                return Err(Failure::Refused("the card's bank takes no refunds".to_owned()));
+            }
             entry.payment.status = Status::Refunded;
+            books.captured.push(key);
         }
         books.shown(key)
     }
@@ -202,6 +216,6 @@ impl Provider for Simulator {
         let keys = books.captured.iter().skip(after).take(PAGE);
         let items = keys.map(|key| books.shown(*key)).collect::<Result<Vec<_>, _>>()?;
         let next = (after + items.len()).to_string();
-        Ok(Page { items, next })
+        Ok(Page { items, unreadable: Vec::new(), next })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tillstream_runtime::{Process, Stop};
+use tillstream_runtime::Process;
 use tillstream_sales_worker::{Driver, Sales, TerminalSettings};
 use tillstream_terminal::{Http, Key, Simulator, serve};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -23,7 +23,7 @@ pub struct Terminals {
 /// Who asks about a shop's card payments.
 #[derive(Debug)]
 pub struct Asking {
-    stop: Stop,
+    process: Process,
     task: JoinHandle<()>,
 }
 
@@ -47,12 +47,17 @@ pub fn key(payment: Uuid) -> Key {
 }
 
 impl Asking {
+    /// What it counts, as who scrapes it reads it.
+    pub async fn metrics(&self) -> String {
+        Shop::text(&self.process.metrics).await
+    }
+
     /// Ends it in good order.
     ///
     /// # Panics
     /// When it has panicked.
     pub async fn stop(self) {
-        self.stop.now();
+        self.process.stop.now();
         self.task.await.expect("whoever asks does not panic");
     }
 
@@ -85,6 +90,7 @@ impl Shop {
             timeout_ms: 200,
             poll_ms: 20,
             at_once: 8,
+            start_within_ms: 60_000,
             patience_ms: 2_000,
             reconcile_ms: 100,
         };
@@ -97,14 +103,13 @@ impl Shop {
     /// When the settings are unusable.
     pub async fn ask(&self, terminals: &Terminals) -> Asking {
         let process: Process = self.process();
-        let stop = process.stop.clone();
         let url = self.database.url("sales");
         let patience = Duration::from_millis(500);
         let pool = tillstream_store::pool("terminals", &url, tillstream_store::Plans::Once, 3, patience);
         let settings = terminals.settings.clone();
         let provider: Http = settings.provider().expect("it is an address").expect("there is one");
         let pool = pool.expect("the URL is one");
-        let driver = Driver::new(provider, process, self.bus_as("sales").await, pool, settings);
-        Asking { stop, task: tokio::spawn(driver.run()) }
+        let driver = Driver::new(provider, process.clone(), self.bus_as("sales").await, pool, settings);
+        Asking { process, task: tokio::spawn(driver.run()) }
     }
 }

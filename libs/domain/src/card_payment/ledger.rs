@@ -27,6 +27,8 @@ pub struct Start {
     pub id: CardPaymentId,
     /// Where, and of how much.
     pub order: Order,
+    /// When the till asked for it.
+    pub at: Timestamp,
 }
 
 /// Which card payments a sale takes, once it is applied.
@@ -68,17 +70,17 @@ impl Ledger {
         if self.payments.contains_key(&start.id) {
             return Err(Rejection::IdTaken);
         }
-        Ok(self.open(CardPayment::new(start.id, start.order, now)))
+        Ok(self.open(CardPayment { changed_at: now, ..CardPayment::new(start.id, start.order, start.at.min(now)) }))
     }
 
     /// Adds what the provider says of a payment. One that it has taken money for and that is not known here is taken into
-    /// the books as `order` says, if it does.
+    /// the books as `order` says, if it does. The money is a fact,
+    /// also of a store or in a currency that is not the merchant's.
     ///
     /// # Errors
-    /// [`CardPaymentRejection::Unknown`], or what [`Self::start`] refuses.
+    /// [`CardPaymentRejection::Unknown`] or [`CardPaymentRejection::AmountNotPositive`].
     pub fn settle(
         &mut self,
-        books: &Books,
         (id, order): (CardPaymentId, Option<Order>),
         heard: &Heard,
         now: Timestamp,
@@ -87,7 +89,8 @@ impl Ledger {
             let Some(order) = order.filter(|_| matches!(heard, Heard::Captured(_))) else {
                 return Err(CardPaymentRejection::Unknown { id, payment: None }.into());
             };
-            self.start(books, Start { id, order }, now)?;
+            positive(&order)?;
+            self.open(CardPayment::new(id, order, now));
         }
         self.change(id, None, now, |payment| {
             payment.hear(heard);
@@ -251,10 +254,12 @@ impl Ledger {
     }
 }
 
+fn positive(order: &Order) -> Result<(), CardPaymentRejection> {
+    if order.amount > Amount::ZERO { Ok(()) } else { Err(CardPaymentRejection::AmountNotPositive) }
+}
+
 fn check(books: &Books, order: &Order) -> Result<(), Rejection> {
-    if order.amount <= Amount::ZERO {
-        return Err(CardPaymentRejection::AmountNotPositive.into());
-    }
+    positive(order)?;
     books.store(order.store).ok_or(Rejection::UnknownStore(order.store))?;
     let register = books.register(order.register).filter(|register| register.store.id == order.store);
     register.ok_or(Rejection::UnknownRegister(order.register))?;

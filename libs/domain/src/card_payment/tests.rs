@@ -17,6 +17,10 @@ fn eur() -> Currency {
     Currency::try_new("EUR").unwrap()
 }
 
+fn dollars() -> Currency {
+    Currency::try_new("USD").unwrap()
+}
+
 fn order(units: i64) -> Order {
     let terminal = TerminalId::try_new("T1").unwrap();
     Order { store: STORE, register: REGISTER, terminal, amount: amount(units), currency: eur() }
@@ -32,14 +36,14 @@ fn captured(units: i64) -> Heard {
 
 fn started(units: i64) -> Ledger {
     let mut ledger = Ledger::default();
-    ledger.start(&books(), Start { id: id(1), order: order(units) }, noon()).unwrap();
+    ledger.start(&books(), Start { id: id(1), order: order(units), at: noon() }, noon()).unwrap();
     ledger
 }
 
 fn heard(units: i64, answers: &[Heard]) -> Ledger {
     let mut ledger = started(units);
     for answer in answers {
-        ledger.settle(&books(), (id(1), None), answer, noon()).unwrap();
+        ledger.settle((id(1), None), answer, noon()).unwrap();
     }
     ledger
 }
@@ -64,15 +68,18 @@ fn what_cannot_be_charged_is_refused() {
     let start = |change: &dyn Fn(&mut Order)| {
         let mut order = order(100);
         change(&mut order);
-        Ledger::default().start(&books(), Start { id: id(1), order }, noon()).map(|_| ()).map_err(|why| why.code())
+        Ledger::default()
+            .start(&books(), Start { id: id(1), order, at: noon() }, noon())
+            .map(|_| ())
+            .map_err(|why| why.code())
     };
     assert_eq!(start(&|_| ()), Ok(()));
     assert_eq!(start(&|order| order.amount = amount(0)), Err("amount_not_positive"));
-    assert_eq!(start(&|order| order.currency = Currency::try_new("USD").unwrap()), Err("currency_mismatch"));
+    assert_eq!(start(&|order| order.currency = dollars()), Err("currency_mismatch"));
     assert_eq!(start(&|order| order.register = OTHER_REGISTER), Err("unknown_register"));
     assert_eq!(start(&|order| order.store = StoreId::new(Uuid::nil())), Err("unknown_store"));
     let mut ledger = started(100);
-    let again = ledger.start(&books(), Start { id: id(1), order: order(100) }, noon());
+    let again = ledger.start(&books(), Start { id: id(1), order: order(100), at: noon() }, noon());
     assert_eq!(again.unwrap_err(), Rejection::IdTaken);
 }
 
@@ -123,10 +130,10 @@ fn what_a_till_took_without_a_connection_is_a_fact() {
 fn a_cancellation_that_comes_too_late_gives_the_money_back() {
     let mut ledger = started(200);
     assert!(ledger.cancel(id(1), STORE, false, noon()).unwrap().cancelling);
-    ledger.settle(&books(), (id(1), None), &captured(200), noon()).unwrap();
+    ledger.settle((id(1), None), &captured(200), noon()).unwrap();
     assert_eq!(ledger.pay(&paying(1, 200, &[1])).unwrap_err().code(), "card_payment_cancelling");
     assert!(payment(&ledger).is_open() && payment(&ledger).is_unmatched());
-    ledger.settle(&books(), (id(1), None), &Heard::Refunded, noon()).unwrap();
+    ledger.settle((id(1), None), &Heard::Refunded, noon()).unwrap();
     let payment = payment(&ledger);
     assert_eq!((payment.state, payment.is_open(), payment.is_unmatched()), (State::Reversed, false, false));
 }
@@ -145,11 +152,14 @@ fn money_is_given_back_only_where_that_is_asked_for() {
 fn a_capture_that_is_not_in_the_books_is_taken_into_them() {
     let mut ledger = Ledger::default();
     let settle = |ledger: &mut Ledger, order, heard: &Heard| {
-        ledger.settle(&books(), (id(1), order), heard, noon()).map(|payment| payment.state).map_err(|why| why.code())
+        ledger.settle((id(1), order), heard, noon()).map(|payment| payment.state).map_err(|why| why.code())
     };
     assert_eq!(settle(&mut ledger, None, &captured(200)), Err("unknown_card_payment"));
     assert_eq!(settle(&mut ledger, Some(order(200)), &Heard::Refunded), Err("unknown_card_payment"));
-    assert_eq!(settle(&mut ledger, Some(order(200)), &captured(200)), Ok(State::Approved));
+    assert_eq!(settle(&mut ledger, Some(order(0)), &captured(200)), Err("amount_not_positive"));
+    let elsewhere = StoreId::new(Uuid::nil());
+    let foreign = Order { store: elsewhere, register: OTHER_REGISTER, currency: dollars(), ..order(200) };
+    assert_eq!(settle(&mut ledger, Some(foreign), &captured(200)), Ok(State::Approved), "it is a fact");
     assert!(payment(&ledger).is_unmatched());
 }
 
@@ -195,7 +205,7 @@ proptest! {
                         money = taken.amount.get();
                     }
                     refunded |= heard == Heard::Refunded;
-                    ledger.settle(&books(), (id(1), None), &heard, noon()).unwrap();
+                    ledger.settle((id(1), None), &heard, noon()).unwrap();
                 }
                 Step::Cancel(refund) => drop(ledger.cancel(id(1), STORE, refund, noon())),
                 Step::Sell(sale, offline) => {

@@ -28,8 +28,16 @@ pub struct Due {
     pub taken: bool,
     /// How often it was asked about with this time: the first time it is to be started.
     pub asked: u32,
-    /// How long ago it was started, in milliseconds.
+    /// How long ago the till asked for it, in milliseconds.
     pub age_ms: u64,
+}
+
+impl Due {
+    /// Whether money that was taken is to be given back.
+    #[must_use]
+    pub const fn refunds(&self) -> bool {
+        self.cancelling && self.taken
+    }
 }
 
 /// Takes up to `limit` payments that are due. Nobody else takes them for `lease_ms`.
@@ -94,43 +102,60 @@ pub async fn postpone(conn: &mut PgConnection, due: &Due, by_ms: u32) -> Result<
     Ok(())
 }
 
-/// Money that the provider says it took.
+/// What the provider says of money that it took.
 #[derive(Clone, Copy, Debug)]
 pub struct Capture {
     /// For whom.
     pub merchant: MerchantId,
     /// By which payment.
     pub payment: CardPaymentId,
-    /// How much.
-    pub amount: Amount,
-    /// In which currency.
-    pub currency: Currency,
+    /// How much, and in which currency; none if it has given it back.
+    pub held: Option<(Amount, Currency)>,
 }
 
-/// Which of `captures` are of known merchants and not in the books, or there with another amount, by their places.
+/// A capture of which the books say something else.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    /// Its place in what was asked about.
+    pub place: usize,
+    /// Whether its merchant is known.
+    pub of_merchant: bool,
+    /// Whether its payment is in the books.
+    pub in_books: bool,
+}
+
+/// Which of `captures` are not in the books, or there with another amount or as if the money were there. What is not in the
+/// books and was given back is no difference.
 ///
 /// # Errors
 /// When the statement fails.
-pub async fn differing(conn: &mut PgConnection, captures: &[Capture]) -> Result<Vec<usize>, Error> {
+pub async fn differing(conn: &mut PgConnection, captures: &[Capture]) -> Result<Vec<Difference>, Error> {
     let merchants: Vec<Uuid> = captures.iter().map(|capture| capture.merchant.uuid()).collect();
     let payments: Vec<Uuid> = captures.iter().map(|capture| capture.payment.uuid()).collect();
-    let amounts: Vec<i64> = captures.iter().map(|capture| capture.amount.get()).collect();
-    let currencies: Vec<String> = captures.iter().map(|capture| capture.currency.to_string()).collect();
-    let places = sqlx::query_scalar!(
-        r#"select wanted.place as "place!"
+    let (amounts, currencies): (Vec<Option<i64>>, Vec<Option<String>>) = captures
+        .iter()
+        .map(|capture| capture.held.map(|(amount, currency)| (amount.get(), currency.to_string())).unzip())
+        .unzip();
+    let rows = sqlx::query!(
+        r#"select wanted.place as "place!", m.merchant_id is not null as "of_merchant!",
+             p.payment_id is not null as "in_books!"
            from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[]) with ordinality
              as wanted (merchant_id, payment_id, amount, currency, place)
-           join catalog.merchants m on m.merchant_id = wanted.merchant_id
+           left join catalog.merchants m on m.merchant_id = wanted.merchant_id
            left join sales.card_payments p
              on p.merchant_id = wanted.merchant_id and p.payment_id = wanted.payment_id
-           where (p.taken_amount, p.taken_currency) is distinct from (wanted.amount, wanted.currency)
+           where case when wanted.amount is null then not p.given_back
+             else (p.taken_amount, p.taken_currency) is distinct from (wanted.amount, wanted.currency) end
            order by wanted.place"#,
         &merchants,
         &payments,
-        &amounts,
-        &currencies
+        &amounts as &[Option<i64>],
+        &currencies as &[Option<String>]
     )
     .fetch_all(conn)
     .await?;
-    Ok(places.into_iter().filter_map(|place| usize::try_from(place - 1).ok()).collect())
+    let difference = |place: i64, of_merchant, in_books| {
+        Some(Difference { place: usize::try_from(place - 1).ok()?, of_merchant, in_books })
+    };
+    Ok(rows.into_iter().filter_map(|row| difference(row.place, row.of_merchant, row.in_books)).collect())
 }

@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use serde_json::json;
 use tillstream_terminal::{Failure, Http, Key, Provider, Simulator, Status, serve};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -71,6 +72,19 @@ async fn only_what_is_said_plainly_is_taken_for_an_answer() {
     let asked = asked.await.unwrap().to_lowercase();
     assert!(asked.starts_with(&format!("get /payments/{} http/1.1", key(1))), "{asked}");
     assert!(asked.contains("authorization: bearer secret"), "{asked}");
+}
+
+#[tokio::test]
+async fn an_item_that_makes_no_sense_hides_no_other() {
+    let good = json!({"key": key(1), "status": "captured", "money": {"amount": 1, "currency": "EUR"}});
+    let items = json!([{"key": "x", "status": "captured"}, good, {"key": key(2), "status": "held"}, 7]);
+    let body = json!({"items": items, "next": "4"}).to_string();
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let (client, _) = answering(answer.leak()).await;
+    let page = client.captured_since(None).await.unwrap();
+    assert_eq!((page.items.len(), page.unreadable.len(), page.next.as_str()), (1, 3, "4"));
+    assert_eq!(page.items[0].key, key(1));
+    assert!(page.unreadable[1].contains(&key(2).to_string()), "{:?}", page.unreadable);
 }
 
 #[test]

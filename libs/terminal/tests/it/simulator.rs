@@ -1,7 +1,9 @@
 use std::time::Duration;
 
-use tillstream_terminal::{Provider, Simulator, Status};
+use tillstream_domain::id::{MerchantId, StoreId};
+use tillstream_terminal::{Failure, Key, Order, Provider, Simulator, Status};
 use tokio::time::{advance, timeout};
+use uuid::Uuid;
 
 use crate::{key, order};
 
@@ -79,4 +81,28 @@ async fn captures_come_in_order_and_once() {
     assert_eq!(keys(Some(&next)).await.0, []);
     assert!(simulator.captured_since(Some("x")).await.is_err());
     assert_eq!(keys(Some("9")).await.0.len(), 2, "a cursor of books that were lost begins anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_is_the_stores_that_used_it_first() {
+    let simulator = Simulator::new(SLOW);
+    simulator.start(key(1), &order(200)).await.unwrap();
+    let elsewhere = Order { store: StoreId::new(Uuid::from_u128(9)), ..order(200) };
+    let stranger = Key { merchant: MerchantId::new(Uuid::from_u128(9)), ..key(2) };
+    for (key, order) in [(key(2), elsewhere.clone()), (stranger, order(200))] {
+        assert!(matches!(simulator.start(key, &order).await, Err(Failure::Refused(_))));
+        assert_eq!(simulator.ask(key).await.unwrap(), None, "nothing was shown");
+    }
+    let another = Order { terminal: "T2".to_owned(), ..elsewhere };
+    assert_eq!(simulator.start(key(2), &another).await.unwrap().status, Status::Captured);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_back_is_listed_again() {
+    let simulator = Simulator::new(SLOW);
+    simulator.start(key(1), &order(200)).await.unwrap();
+    let next = simulator.captured_since(None).await.unwrap().next;
+    simulator.refund(key(1)).await.unwrap();
+    let page = simulator.captured_since(Some(&next)).await.unwrap();
+    assert_eq!(page.items.iter().map(|payment| payment.status).collect::<Vec<_>>(), [Status::Refunded]);
 }

@@ -11,6 +11,9 @@ use tillstream_terminal::Order;
 use tillstream_testkit::{Answer, Asking, SHOP, Shop, ShopOptions, Terminals, key};
 use uuid::Uuid;
 
+/// For the answer that follows.
+const WAIT: &str = "wait=20";
+
 /// A shop with terminals, and somebody who asks about them.
 async fn open() -> (Shop, Terminals, Asking) {
     let shop = Box::pin(Shop::with(ShopOptions { terminals: true, ..ShopOptions::default() })).await;
@@ -19,18 +22,18 @@ async fn open() -> (Shop, Terminals, Asking) {
     (shop, terminals, asking)
 }
 
-async fn starting(shop: &Shop, id: Uuid, amount: i64) -> Answer {
+async fn starting(shop: &Shop, id: Uuid, amount: i64, prefer: &str) -> Answer {
     let body = json!({
         "store": SHOP.store(), "register": SHOP.register(1), "terminal": "T1", "amount": amount, "currency": "EUR",
     });
     let call = shop.call("POST", "/v1/card-payments").header("idempotency-key", &id.to_string());
-    call.header("prefer", "wait=20").json(&body).send().await
+    call.header("prefer", prefer).json(&body).send().await
 }
 
 /// Starts a payment.
 async fn start(shop: &Shop, amount: i64) -> Uuid {
     let id = shop.ids.next();
-    let answer = starting(shop, id, amount).await;
+    let answer = starting(shop, id, amount, WAIT).await;
     assert_eq!((answer.status, answer.json()["state"].clone()), (StatusCode::CREATED, json!("started")), "{answer:?}");
     id
 }
@@ -117,9 +120,9 @@ async fn a_card_is_charged_and_pays_for_a_sale() {
     assert_eq!(sale["payments"][0]["payment"], json!(id));
     assert_eq!(show(&shop, id).await["sale"], sale["id"]);
     assert!(unmatched(&shop).await.is_empty());
-    let again = starting(&shop, id, 220).await;
+    let again = starting(&shop, id, 220, WAIT).await;
     assert_eq!(again.json()["state"], json!("started"), "a repeated request gets the first answer");
-    let other = starting(&shop, id, 230).await;
+    let other = starting(&shop, id, 230, WAIT).await;
     assert_eq!(
         (other.status, other.problem()),
         (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused".to_owned())
@@ -231,6 +234,23 @@ async fn whoever_comes_after_a_crash_asks_and_does_not_charge_again() {
             times => assert_eq!((times, state), (1, json!("approved"))),
         }
     }
+    asking.stop().await;
+}
+
+/// By then somebody else may stand at the terminal.
+#[tokio::test]
+async fn what_waited_long_is_never_started() {
+    let options = ShopOptions { terminals: true, working: false, ..ShopOptions::default() };
+    let mut shop = Box::pin(Shop::with(options)).await;
+    let id = shop.ids.next();
+    let answer = starting(&shop, id, 220, "respond-async").await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    shop.clock.advance(61_000_000);
+    shop.start_workers().await;
+    let terminals = shop.terminals().await;
+    let asking = shop.ask(&terminals).await;
+    until(&shop, id, "cancelled").await;
+    assert_eq!(terminals.captures(id), 0);
     asking.stop().await;
 }
 
@@ -355,10 +375,57 @@ async fn money_that_is_in_no_books_is_found() {
     assert!(unmatched(&shop).await.contains(&less));
 }
 
+/// Captured money is a fact, whatever else the provider says; what no list can show is counted.
+#[tokio::test]
+async fn captured_money_is_never_refused() {
+    let (shop, terminals, asking) = open().await;
+    let elsewhere = Order {
+        terminal: "4242 4242 4242 4242".to_owned(),
+        amount: Amount::try_new(220).unwrap(),
+        currency: Currency::try_new("USD").unwrap(),
+        store: tillstream_domain::id::StoreId::new(Uuid::nil()),
+        register: SHOP.register(1),
+    };
+    let lost = shop.ids.next();
+    terminals.simulator.take(key(lost), elsewhere.clone());
+    let nobody = tillstream_domain::id::MerchantId::new(Uuid::nil());
+    terminals.simulator.take(tillstream_terminal::Key { merchant: nobody, ..key(lost) }, elsewhere);
+    shop.until("it is in the books", async || unmatched(&shop).await == [lost]).await;
+    let payment = show(&shop, lost).await;
+    assert_eq!((&payment["state"], &payment["terminal"]), (&json!("approved"), &json!("?")));
+    let counted = "tillstream_terminal_calls_total{call=\"captured_since\",outcome=\"unknown_merchant\"} 1";
+    shop.until("it is counted", async || asking.metrics().await.contains(counted)).await;
+}
+
+/// Also a second time.
+#[tokio::test]
+async fn a_refused_refund_leaves_the_money_where_it_is() {
+    let (shop, _terminals, _asking) = open().await;
+    let id = approved(&shop, 268).await;
+    for _ in 0..2 {
+        let answer = cancel(&shop, id, true).await;
+        assert_eq!((answer.status, answer.json()["cancelling"].clone()), (StatusCode::OK, json!(true)), "{answer:?}");
+        shop.until("it is refused", async || show(&shop, id).await["cancelling"].is_null()).await;
+        assert_eq!((show(&shop, id).await["state"].clone(), unmatched(&shop).await), (json!("approved"), vec![id]));
+    }
+}
+
+/// Nobody here asked for it.
+#[tokio::test]
+async fn money_that_is_given_back_at_the_provider_is_seen() {
+    let (shop, terminals, _asking) = open().await;
+    let id = approved(&shop, 220).await;
+    let answer = sell(&shop, &espressos(&shop, 1, id)).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    tillstream_terminal::Provider::refund(&*terminals.simulator, key(id)).await.unwrap();
+    assert_eq!(until(&shop, id, "reversed").await["given_back"], json!(true));
+    assert_eq!(unmatched(&shop).await, [id], "a sale counts on money that is not there");
+}
+
 #[tokio::test]
 async fn without_terminals_no_payment_is_started() {
     let shop = Shop::open().await;
-    let answer = starting(&shop, shop.ids.next(), 220).await;
+    let answer = starting(&shop, shop.ids.next(), 220, WAIT).await;
     assert_eq!((answer.status, answer.problem()), (StatusCode::UNPROCESSABLE_ENTITY, "no_card_terminals".to_owned()));
     assert!(answer.json()["detail"].as_str().unwrap().contains("terminal.url"), "{answer:?}");
 }

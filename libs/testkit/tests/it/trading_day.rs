@@ -134,6 +134,11 @@ async fn a_trading_day_ties_out() {
         assert_eq!(gaps["items"], json!([]), "no ticket is missing once all have arrived");
     }
 
+    assert_books(&shop, &tills).await;
+}
+
+/// All that is kept says what the documents say.
+async fn assert_books(shop: &Shop, tills: &[Till<'_>]) {
     shop.drain().await;
     assert!(shop.bus.dead_letters(1, 10).await.unwrap().is_empty());
     let documents: Vec<_> = tills.iter().flat_map(|till| &till.documents).collect();
@@ -146,7 +151,7 @@ async fn a_trading_day_ties_out() {
     }
     for (day, next) in [("2026-03-01", "2026-03-02"), ("2026-03-02", "2026-03-03")] {
         let of_day = |document: &&&Value| document["sold_at"].as_str().unwrap().starts_with(day);
-        assert_reports(&shop, day, next, &documents.iter().filter(of_day).copied().collect::<Vec<_>>()).await;
+        assert_reports(shop, day, next, &documents.iter().filter(of_day).copied().collect::<Vec<_>>()).await;
     }
     for sku in ["espresso", "cake", "tea", "voucher"] {
         let sold = books::quantity(&documents, &SHOP.product(sku).to_string());
@@ -157,20 +162,25 @@ async fn a_trading_day_ties_out() {
         let shown = shop.get(&format!("/v1/accounts/{account}")).await.json();
         assert_eq!(shown["balance"], json!(on_it), "{shown}");
     }
-    for till in &tills {
-        let accounts = shop.get(&format!("/v1/customers/{}/accounts", till.regular)).await.json();
-        let of_kind = |kind: &str| {
-            let found = accounts["items"].as_array().unwrap().iter().find(|account| account["kind"] == kind);
-            found.unwrap_or_else(|| panic!("{accounts}"))["balance"].clone()
-        };
-        assert_eq!(of_kind("house"), json!(-till.owed));
-        let points = books::points(&documents, &till.regular.to_string());
-        assert!(points > 0);
-        assert_eq!(of_kind("points"), json!(points));
+    for till in tills {
+        assert_accounts(shop, till, &documents).await;
     }
     let count = i64::try_from(documents.len()).unwrap();
     assert_eq!(shop.count("select count(*) from receipts.receipts").await, count, "each document has its receipt");
     let gapless = "select count(*) from (select max(number) - count(*) as missing from receipts.receipts
                    group by merchant_id, register_id) r where missing <> 0";
     assert_eq!(shop.count(gapless).await, 0);
+}
+
+/// The accounts of who comes every day are what they put on them, and what they collected.
+async fn assert_accounts(shop: &Shop, till: &Till<'_>, documents: &[&Value]) {
+    let accounts = shop.get(&format!("/v1/customers/{}/accounts", till.regular)).await.json();
+    let of_kind = |kind: &str| {
+        let found = accounts["items"].as_array().unwrap().iter().find(|account| account["kind"] == kind);
+        found.unwrap_or_else(|| panic!("{accounts}"))["balance"].clone()
+    };
+    assert_eq!(of_kind("house"), json!(-till.owed));
+    let points = books::points(documents, &till.regular.to_string());
+    assert!(points > 0);
+    assert_eq!(of_kind("points"), json!(points));
 }

@@ -358,8 +358,8 @@ async fn spot(shop: &Shop, store: StoreId, register: RegisterId) -> Spot {
 async fn card_payment(shop: &Shop, id: Uuid, (store, register): (StoreId, RegisterId)) {
     sqlx::query(
         "insert into sales.card_payments (merchant_id, payment_id, store_id, register_id, terminal, amount, currency, state,
-           cancelling, given_back, unmatched, started_at, changed_at)
-         values ($1, $2, $3, $4, 'T1', 1, 'EUR', 'declined', false, false, false, now(), now())",
+           cancelling, given_back, unmatched, started_at, changed_at, since)
+         values ($1, $2, $3, $4, 'T1', 1, 'EUR', 'declined', false, false, false, now(), now(), now())",
     )
     .bind(SHOP.merchant().uuid())
     .bind(id)

@@ -34,7 +34,7 @@ def lag(release):
         worker = component(scaled).removesuffix("-worker")
         triggers = [trigger["metadata"] for trigger in scaled["spec"]["triggers"]]
         used = [(trigger["stream"], trigger["consumer"]) for trigger in triggers]
-        wanted = {pair for pair in exist if pair[1] == worker}
+        wanted = {pair for pair in exist if topology.role_of(pair[1]) == worker}
         for stream, consumer in set(used) - wanted:
             yield f"{title(scaled)}: consumer {consumer} of {stream} is not one of its worker"
         for stream, consumer in wanted - set(used):

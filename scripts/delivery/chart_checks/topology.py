@@ -5,7 +5,7 @@ import tomllib
 
 from . import tools
 
-# The consumer's name is the worker's; its class gives the stream.
+# A consumer's class gives the stream.
 STREAM = {"Command": "COMMANDS", "Event": "EVENTS"}
 
 
@@ -17,6 +17,16 @@ def consumers(partitions):
     if not found:
         tools.fail("libs/bus/src/topology.rs no longer declares CONSUMERS as this check reads it")
     return {(f"{STREAM[kind]}_{partition}", name) for name, kind in found for partition in range(partitions)}
+
+
+def role_of(consumer):
+    """Whose consumer it is: its name is the worker's, but for those that `role_of` in the code names."""
+    text = (tools.ROOT / "libs/bus/src/topology.rs").read_text()
+    block = re.search(r"pub fn role_of.*?\n\}", text, re.DOTALL)
+    if not block:
+        tools.fail("libs/bus/src/topology.rs no longer declares role_of as this check reads it")
+    others = dict(re.findall(r'consumer == "(\w+)" \{ "(\w+)" \}', block[0]))
+    return others.get(consumer, consumer)
 
 
 def limits():

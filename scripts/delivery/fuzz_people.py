@@ -89,6 +89,41 @@ class People:
         """A card payment, which the simulator approves."""
         return self.make("/v1/card-payments", {**where, "terminal": "T1", "amount": 100, "currency": "EUR"})["id"]
 
+    def customer(self):
+        """Somebody who buys."""
+        return self.make("/v1/customers", {"profile": {"name": "Robin"}})["id"]
+
+    def owing(self, store):
+        """Somebody who has a house account."""
+        customer = self.customer()
+        self.put(f"/v1/customers/{customer}/house-account", {"store": store, "limit": 1000})
+        return customer
+
+    def collecting(self, where, product):
+        """Somebody who has collected points."""
+        customer = self.customer()
+        self.make("/v1/sales", {**where, "currency": "EUR", "customer": customer,
+                                "lines": [{"product": product, "quantity": "100"}],
+                                "payments": [{"method": "cash", "tendered": 10_000_000}]})
+        return customer
+
+    def customer_examples(self, where, product):
+        """The same about customers."""
+        store, group, ended = where["store"], str(uuid.uuid4()), str(uuid.uuid4())
+        rule = {"points": 1, "per": 1, "worth": 1}
+        self.put(f"/v1/customer-groups/{ended}", {"name": "Ended"})
+        self.put("/v1/loyalty-rule", rule)
+        return {
+            "PUT /v1/customers/{id}": request(self.customer(), {"profile": {"name": "Robin"}}, version=1),
+            "POST /v1/customers/{id}/merge": request(self.customer(), {"into": self.customer()}, version=1),
+            "POST /v1/customers/{id}/payments": request(self.owing(store), {**where, "amount": 1, "tender": "cash"}),
+            "POST /v1/customers/{id}/redemptions": request(self.collecting(where, product), {"store": store, "points": 1}),
+            "PUT /v1/customer-groups/{id}": request(group, {"name": "Regulars"}),
+            "DELETE /v1/customer-groups/{id}": request(ended, version=1),
+            "PUT /v1/loyalty-rule": request(body=rule, version=1),
+            "DELETE /v1/loyalty-rule": request(version=2),
+        }
+
     def examples(self, store):
         """Operation -> a request that succeeds once for the operator."""
         merchant = self.send("GET", "/v1/merchant", token=self.system.up["token"])
@@ -110,6 +145,7 @@ class People:
             "POST /v1/registers/{id}/enrolment": request(self.make("/v1/registers", {"store": store, "code": "F-0"})["id"]),
             "POST /v1/registers": request(body={"store": store, "code": "F-1"}),
             "POST /v1/accounts/{id}/transfer": request(self.credit(store), {"store": store, "to": self.credit(store)}),
+            "POST /v1/card-payments": request(body={**using, "terminal": "T1", "amount": 100, "currency": "EUR"}),
             "GET /v1/card-payments/{id}": request(self.card_payment(using)),
             "POST /v1/card-payments/{id}/cancel": request(self.card_payment(using), {"store": store, "refund": True}),
             "PUT /v1/promotions/{id}": request(promotion, {"id": promotion, "name": "Offer", "effect": {"percent": "10"}}),
@@ -135,6 +171,7 @@ class People:
             "PUT /v1/users/{id}/grants": request(self.user("regranted"), {"grants": [{"role": "auditor"}]}, version=1),
             "PUT /v1/users/{id}/pin": request(self.user("pinned"), {"pin": PIN}),
         }
+        found |= self.customer_examples(using, product)
         for action in ("deactivation", "erasure", "invitation", "sign-outs"):
             found[f"POST /v1/users/{{id}}/{action}"] = request(self.user(action))
         return found

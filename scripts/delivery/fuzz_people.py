@@ -118,10 +118,12 @@ class People:
             "POST /v1/customers/{id}/merge": request(self.customer(), {"into": self.customer()}, version=1),
             "POST /v1/customers/{id}/payments": request(self.owing(store), {**where, "amount": 1, "tender": "cash"}),
             "POST /v1/customers/{id}/redemptions": request(self.collecting(where, product), {"store": store, "points": 1}),
+            "POST /v1/customers/{id}/erasure": request(self.customer()),
+            "PUT /v1/customers/{id}/house-account": request(self.customer(), {"store": store, "limit": 1000}),
+            "POST /v1/accounts/{id}/reload": request(self.credit(store), {"store": store, "amount": 100}),
             "PUT /v1/customer-groups/{id}": request(group, {"name": "Regulars"}),
             "DELETE /v1/customer-groups/{id}": request(ended, version=1),
             "PUT /v1/loyalty-rule": request(body=rule, version=1),
-            "DELETE /v1/loyalty-rule": request(version=2),
         }
 
     def examples(self, store):

@@ -168,6 +168,7 @@ pub(crate) struct EdgeTracingSettings {
 
 impl Settings for Config {
     const SAMPLE: &'static str = include_str!("../settings.toml");
+    const PARALLEL: bool = true;
 
     fn process(&self) -> &ProcessSettings {
         &self.process

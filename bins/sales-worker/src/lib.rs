@@ -63,6 +63,7 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     let (bus, pool) = process.connect(&config.bus, &config.database).await?;
     let trimming = trim::every(process.clone(), bus.clone(), config.trim);
     let sweeping = basket::sweep(process.clone(), pool.clone());
+    let adding_up = report::settle(process.clone(), pool.clone());
     let counting = count_dead_letters(process.clone(), bus.clone());
     let provider = config.terminal.provider()?;
     let sales = if provider.is_some() { Sales::with_terminals() } else { Sales::default() };
@@ -75,7 +76,7 @@ pub async fn run(process: Process, config: Config) -> anyhow::Result<()> {
     };
     let customers = Station::new(Customers, process.clone(), bus.clone(), pool.clone(), config.worker.clone());
     let station = Station::new(sales, process, bus, pool, config.worker);
-    tokio::join!(station.run(), customers.run(), trimming, sweeping, counting, asking);
+    tokio::join!(station.run(), customers.run(), trimming, sweeping, adding_up, counting, asking);
     Ok(())
 }
 
@@ -100,6 +101,7 @@ mod customers;
 mod heard;
 mod loyalty;
 mod price;
+mod report;
 mod sale;
 mod shift;
 mod terminal;

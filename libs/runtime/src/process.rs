@@ -8,6 +8,7 @@ use tillstream_bus::Bus;
 use tillstream_store::{PgPool, Plans};
 use tokio::{
     net::TcpListener,
+    runtime,
     signal::unix::{SignalKind, signal},
 };
 use tracing::{error, info};
@@ -81,7 +82,9 @@ where
             }
         };
     }
-    match tokio::runtime::Runtime::new().context("start the asynchronous runtime").and_then(|tokio| {
+    let mut threads =
+        if S::PARALLEL { runtime::Builder::new_multi_thread() } else { runtime::Builder::new_current_thread() };
+    match threads.enable_all().build().context("start the asynchronous runtime").and_then(|tokio| {
         let settings = settings()?;
         logging::start(name, settings.process());
         info!(name, version = env!("CARGO_PKG_VERSION"), ?settings, "starting");

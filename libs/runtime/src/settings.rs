@@ -14,6 +14,10 @@ pub trait Settings: DeserializeOwned + std::fmt::Debug + Send + 'static {
     /// Every setting with its default and its meaning, as TOML: the sample that users copy.
     const SAMPLE: &'static str;
 
+    /// Whether the binary has work for a thread on each core. A worker has not: it takes one batch after another, and a
+    /// second thread only costs it a wake-up at each answer of a server's.
+    const PARALLEL: bool = false;
+
     /// The part that every binary has.
     fn process(&self) -> &ProcessSettings;
 

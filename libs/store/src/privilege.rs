@@ -113,8 +113,8 @@ pub async fn open_schemas(conn: &mut PgConnection) -> Result<Vec<String>, Error>
     Ok(found)
 }
 
-/// Tables that do not confine who reads them, each as a phrase: row-level security is off, or there is no policy, or one
-/// shows the edge more than the caller's merchant.
+/// Tables and views that do not confine who reads them, each as a phrase: row-level security is off, or there is no policy,
+/// or one shows the edge more than the caller's merchant; a view reads as its owner, whom no policy confines.
 ///
 /// # Errors
 /// When the statement fails.
@@ -128,6 +128,10 @@ pub async fn unconfined(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
            select t.name || ' has row-level security off' as "fault!" from tables t where not t.relrowsecurity
            union all select t.name || ' has no policy' from tables t
              where not exists (select from pg_policy p where p.polrelid = t.oid)
+           union all select c.oid::regclass || ' reads as its owner' from pg_class c
+             join pg_namespace n on n.oid = c.relnamespace
+             where c.relkind = 'v' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+               and not coalesce(c.reloptions, '{}') && array['security_invoker=true', 'security_invoker=on']
            union all select 'policy ' || p.polname || ' of ' || t.name || ' shows the edge more than the caller''s merchant'
              from tables t join pg_policy p on p.polrelid = t.oid
              where p.polcmd in ('r', '*') and p.polroles && array[0, coalesce(to_regrole('tillstream_edge')::oid, 0)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
+use serde::Serialize;
 use sqlx::PgConnection;
 use tillstream_domain::{
     id::{MerchantId, StoreId},
@@ -18,81 +19,123 @@ use crate::{Error, stored};
 /// Totals are added up by quarters of an hour before they go to PostgreSQL: in every time zone an hour is made of these.
 const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
 
-/// What a batch adds to the totals.
+/// What a batch adds to the totals, by store and quarter of an hour.
 #[derive(Debug, Default)]
-pub struct Totals(BTreeMap<(MerchantId, StoreId, Dimension, i64, String), Figures>);
+pub struct Totals(BTreeMap<(MerchantId, StoreId, i64), Gains>);
+
+type Gains = BTreeMap<(Dimension, String), Figures>;
+
+/// A total that gains, in the form in which `sales.totals_so_far` reads it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    dimension: &'a str,
+    key: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    sales: i128,
+    #[serde(skip_serializing_if = "is_zero")]
+    returns: i128,
+    #[serde(skip_serializing_if = "is_zero")]
+    quantity: i128,
+    #[serde(skip_serializing_if = "is_zero")]
+    amount: i128,
+    #[serde(skip_serializing_if = "is_zero")]
+    net: i128,
+    #[serde(skip_serializing_if = "is_zero")]
+    tax: i128,
+    #[serde(skip_serializing_if = "is_zero")]
+    discount: i128,
+    #[serde(skip_serializing_if = "is_zero")]
+    tip: i128,
+}
+
+const fn is_zero(figure: &i128) -> bool {
+    *figure == 0
+}
 
 impl Totals {
     /// Adds a document.
     pub fn add(&mut self, sale: &Sale) {
         let quarter = sale.sold_at.micros().div_euclid(QUARTER_MICROS);
+        let place = (sale.seller.merchant, sale.seller.store, quarter);
+        let gains = self.0.entry(place).or_default();
         for (dimension, key, figures) in entries(sale) {
-            let place = (sale.seller.merchant, sale.seller.store, dimension, quarter, key);
-            *self.0.entry(place).or_default() += figures;
+            *gains.entry((dimension, key)).or_default() += figures;
         }
     }
 }
 
-/// Adds to the totals, in key order.
+/// Notes what is to be added to the totals, for [`settle`] to do. It counts in [`totals`] at once, but no sale waits for
+/// the rows that all sales of its store add to.
 ///
 /// # Errors
 /// When the statement fails.
 pub async fn add(conn: &mut PgConnection, totals: &Totals) -> Result<(), Error> {
-    if totals.0.is_empty() {
-        return Ok(());
-    }
-    let mut columns: [Vec<String>; 8] = Default::default();
-    let (mut merchants, mut stores, mut dimensions, mut times, mut keys) = (vec![], vec![], vec![], vec![], vec![]);
-    for ((merchant, store, dimension, quarter, key), figures) in &totals.0 {
+    let (mut merchants, mut stores, mut quarters, mut entries) = (vec![], vec![], vec![], vec![]);
+    for ((merchant, store, quarter), gains) in totals.0.iter().filter(|(_, gains)| !gains.is_empty()) {
         merchants.push(merchant.uuid());
         stores.push(store.uuid());
-        dimensions.push(dimension.as_str().to_owned());
         let at = Timestamp::from_micros(quarter * QUARTER_MICROS).map_err(|error| Error::stored("total", &error))?;
-        times.push(stored(at));
-        keys.push(key.clone());
-        for (column, figure) in columns.iter_mut().zip(row(figures)) {
-            column.push(figure.to_string());
-        }
+        quarters.push(stored(at));
+        let gains = gains.iter().map(|((dimension, key), figures)| {
+            let Figures { sales, returns, quantity, amount, net, tax, discount, tip } = *figures;
+            Entry { dimension: dimension.as_str(), key, sales, returns, quantity, amount, net, tax, discount, tip }
+        });
+        let gains = serde_json::to_string(&gains.collect::<Vec<_>>());
+        entries.push(gains.expect("totals hold only strings, integers and named fields"));
     }
-    let [sales, returns, quantities, amounts, nets, taxes, discounts, tips] = &columns;
+    if entries.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
-        "insert into sales.totals as t
-           (merchant_id, store_id, dimension, hour, key, sales, returns, quantity, amount, net, tax, discount, tip)
-         select n.merchant_id, n.store_id, n.dimension, date_trunc('hour', n.at at time zone s.time_zone), n.key,
-           sum(n.sales::numeric), sum(n.returns::numeric), sum(n.quantity::numeric), sum(n.amount::numeric),
-           sum(n.net::numeric), sum(n.tax::numeric), sum(n.discount::numeric), sum(n.tip::numeric)
-         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[],
-           $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
-           as n (merchant_id, store_id, dimension, at, key, sales, returns, quantity, amount, net, tax, discount, tip)
-         join catalog.stores s on s.merchant_id = n.merchant_id and s.store_id = n.store_id
-         group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
-         on conflict (merchant_id, store_id, dimension, hour, key) do update set
-           sales = t.sales + excluded.sales, returns = t.returns + excluded.returns,
-           quantity = t.quantity + excluded.quantity, amount = t.amount + excluded.amount, net = t.net + excluded.net,
-           tax = t.tax + excluded.tax, discount = t.discount + excluded.discount, tip = t.tip + excluded.tip",
+        "insert into sales.additions (merchant_id, store_id, hour, entries)
+         select n.merchant_id, n.store_id, date_trunc('hour', n.quarter at time zone s.time_zone), n.entries
+         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[]) as n (merchant_id, store_id, quarter, entries)
+         join catalog.stores s on s.merchant_id = n.merchant_id and s.store_id = n.store_id",
         &merchants,
         &stores,
-        &dimensions,
-        &times,
-        &keys,
-        sales,
-        returns,
-        quantities,
-        amounts,
-        nets,
-        taxes,
-        discounts,
-        tips,
+        &quarters,
+        &entries
     )
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// The figures in the order of the columns.
-fn row(figures: &Figures) -> [i128; 8] {
-    let Figures { sales, returns, quantity, amount, net, tax, discount, tip } = *figures;
-    [sales, returns, quantity, amount, net, tax, discount, tip]
+/// Adds up to `limit` of what [`add`] noted to the totals, in key order; returns how many. What another transaction is
+/// adding is left to it.
+///
+/// # Errors
+/// When the statement fails.
+pub async fn settle(conn: &mut PgConnection, limit: i64) -> Result<i64, Error> {
+    let settled = sqlx::query_scalar!(
+        r#"with due as (
+             select merchant_id, addition_id from sales.additions order by merchant_id, addition_id
+             limit $1 for update skip locked
+           ), taken as (
+             delete from sales.additions a using due
+             where a.merchant_id = due.merchant_id and a.addition_id = due.addition_id returning a.*
+           ), added as (
+             insert into sales.totals as t
+               (merchant_id, store_id, dimension, hour, key, sales, returns, quantity, amount, net, tax, discount, tip)
+             select a.merchant_id, a.store_id, e.dimension, a.hour, e.key,
+               coalesce(sum(e.sales), 0), coalesce(sum(e.returns), 0), coalesce(sum(e.quantity), 0),
+               coalesce(sum(e.amount), 0), coalesce(sum(e.net), 0), coalesce(sum(e.tax), 0),
+               coalesce(sum(e.discount), 0), coalesce(sum(e.tip), 0)
+             from taken a
+             cross join json_to_recordset(a.entries::json) as e (dimension text, key text, sales numeric, returns numeric,
+               quantity numeric, amount numeric, net numeric, tax numeric, discount numeric, tip numeric)
+             group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+             on conflict (merchant_id, store_id, dimension, hour, key) do update set
+               sales = t.sales + excluded.sales, returns = t.returns + excluded.returns,
+               quantity = t.quantity + excluded.quantity, amount = t.amount + excluded.amount, net = t.net + excluded.net,
+               tax = t.tax + excluded.tax, discount = t.discount + excluded.discount, tip = t.tip + excluded.tip
+           )
+           select count(*) as "settled!" from taken"#,
+        limit
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(settled)
 }
 
 /// By what a report adds up time.
@@ -204,7 +247,7 @@ pub async fn totals(
     let rows = sqlx::query!(
         r#"with hours as (
              select t.*, t.hour < $3 as earlier, case when t.hour < $3 then t.hour + ($4::timestamp - $3) else t.hour end as at
-             from sales.totals t
+             from sales.totals_so_far t
              where t.merchant_id = $1 and t.dimension = $2 and ($5::uuid[] is null or t.store_id = any($5))
                and t.hour >= $3 - ($4::timestamp - $3) and t.hour < $4
            ), summed as (

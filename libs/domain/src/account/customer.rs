@@ -186,3 +186,6 @@ impl Points {
         *sum = sum.saturating_sub(points);
     }
 }
+
+#[cfg(test)]
+mod tests;

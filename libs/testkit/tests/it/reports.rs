@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tillstream_domain::identity::{Grant, Role};
+use tillstream_store::report;
 use tillstream_testkit::{SHOP, Shop};
 use uuid::Uuid;
 
@@ -24,7 +25,7 @@ async fn sell(
 }
 
 /// Period, key and amount of each total, and the amount before.
-async fn report(shop: &Shop, query: &str) -> Vec<(String, String, i64, i64)> {
+async fn totals(shop: &Shop, query: &str) -> Vec<(String, String, i64, i64)> {
     let page = shop.get(&format!("/v1/reports/sales?{query}")).await.json();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     page["items"]
@@ -59,13 +60,13 @@ async fn what_was_sold_shows_by_everything() {
     sell(&shop, 1, "2026-03-01T09:56:00Z", &[("voucher", "1")], |sale| sale["training"] = json!(true)).await;
 
     let day = "from=2026-03-01&until=2026-03-02";
-    assert_eq!(report(&shop, &format!("by=store&{day}")).await, [line("2026-03-01T00:00", &"", 570, 199)]);
+    assert_eq!(totals(&shop, &format!("by=store&{day}")).await, [line("2026-03-01T00:00", &"", 570, 199)]);
     assert_eq!(
-        report(&shop, &format!("by=register&{day}")).await,
+        totals(&shop, &format!("by=register&{day}")).await,
         [line("2026-03-01T00:00", &SHOP.register(1), 220, 199), line("2026-03-01T00:00", &SHOP.register(2), 350, 0)]
     );
     assert_eq!(
-        report(&shop, &format!("by=tender&per=hour&{day}")).await,
+        totals(&shop, &format!("by=tender&per=hour&{day}")).await,
         [
             line("2026-03-01T09:00", &"card", 350, 0),
             line("2026-03-01T09:00", &"cash", 220, 0),
@@ -73,7 +74,7 @@ async fn what_was_sold_shows_by_everything() {
         ]
     );
     assert_eq!(
-        report(&shop, "by=tax&per=month&from=2026-01-01&until=2026-04-01").await,
+        totals(&shop, "by=tax&per=month&from=2026-01-01&until=2026-04-01").await,
         [
             line("2026-02-01T00:00", &"7", 199, 0),
             line("2026-03-01T00:00", &"19", 220, 0),
@@ -85,12 +86,47 @@ async fn what_was_sold_shows_by_everything() {
     assert_eq!((&espresso["name"], &espresso["total"]["quantity_thousandths"]), (&json!("A espresso"), &json!(1000)));
     // 23 February was a Monday: its week has Saturday's tea and Sunday's rest.
     assert_eq!(
-        report(&shop, "by=store&per=week&from=2026-02-23&until=2026-03-09").await,
+        totals(&shop, "by=store&per=week&from=2026-02-23&until=2026-03-09").await,
         [line("2026-02-23T00:00", &"", 769, 0)]
     );
 }
 
 /// A category is the one that the product had when it was sold, also for what comes back of it later.
+/// Every total by everything.
+async fn all(shop: &Shop) -> Vec<Value> {
+    let mut found = Vec::new();
+    for by in ["store", "register", "cashier", "salesperson", "product", "category", "tender", "tax", "promotion"] {
+        let query = format!("/v1/reports/sales?by={by}&per=hour&from=2026-03-01&until=2026-03-02&limit=100");
+        found.extend(shop.get(&query).await.json()["items"].as_array().unwrap().iter().cloned());
+    }
+    found
+}
+
+#[tokio::test]
+async fn totals_are_the_same_before_and_after_they_are_added_up() {
+    let shop = Shop::open().await;
+    for minute in 0..6 {
+        let at = format!("2026-03-01T09:{minute}0:00Z");
+        sell(&shop, 1 + minute % 2, &at, &[("espresso", "2"), ("cake", "1")], |_| ()).await;
+    }
+    let counted = totals(&shop, "by=store&from=2026-03-01&until=2026-03-02").await;
+    assert_eq!(counted, [line("2026-03-01T00:00", &"", 6 * 790, 0)]);
+    let noted = all(&shop).await;
+    let (mut one, mut two) = (shop.pool.acquire().await.unwrap(), shop.pool.acquire().await.unwrap());
+    assert_eq!(report::settle(&mut one, 1).await.unwrap(), 1);
+    assert_eq!(all(&shop).await, noted, "with one of them added");
+    let (first, second) = tokio::join!(report::settle(&mut one, 100), report::settle(&mut two, 100));
+    assert_eq!(first.unwrap() + second.unwrap(), 5, "each once");
+    assert_eq!(all(&shop).await, noted, "with all of them added");
+    assert_eq!(report::settle(&mut one, 100).await.unwrap(), 0);
+
+    sell(&shop, 1, "2026-03-01T09:59:00Z", &[("cake", "1")], |_| ()).await;
+    let counted = totals(&shop, "by=store&from=2026-03-01&until=2026-03-02").await;
+    assert_eq!(counted, [line("2026-03-01T00:00", &"", 6 * 790 + 350, 0)]);
+    assert_eq!(report::settle(&mut one, 100).await.unwrap(), 1);
+    assert_eq!(totals(&shop, "by=store&from=2026-03-01&until=2026-03-02").await, counted);
+}
+
 #[tokio::test]
 async fn what_was_sold_stays_in_its_category() {
     let shop = Shop::open().await;
@@ -111,7 +147,7 @@ async fn what_was_sold_stays_in_its_category() {
     let second = sell(&shop, 1, at, &[("cake", "2")], |_| ()).await;
     let shown = shop.get(&format!("/v1/sales/{first}")).await.json();
     assert_eq!(shown["lines"][0]["category"], json!(hot), "{shown}");
-    let by_category = async || report(&shop, "by=category&from=2026-03-01&until=2026-03-02").await;
+    let by_category = async || totals(&shop, "by=category&from=2026-03-01&until=2026-03-02").await;
     let period = "2026-03-01T00:00";
     assert_eq!(
         by_category().await,
@@ -194,7 +230,7 @@ async fn an_hour_is_that_of_the_stores_clock() {
     sell(&shop, 1, "2026-03-01T18:29:00Z", &[("tea", "1")], |_| ()).await;
     sell(&shop, 1, "2026-03-01T18:30:00Z", &[("tea", "1")], |_| ()).await;
     assert_eq!(
-        report(&shop, "by=store&per=hour&from=2026-03-01&until=2026-03-03").await,
+        totals(&shop, "by=store&per=hour&from=2026-03-01&until=2026-03-03").await,
         [
             // What was counted before the change stays where it was.
             line("2026-03-01T18:00", &"", 350, 0),
@@ -203,7 +239,7 @@ async fn an_hour_is_that_of_the_stores_clock() {
         ]
     );
     assert_eq!(
-        report(&shop, "by=store&per=day&from=2026-03-01&until=2026-03-03").await,
+        totals(&shop, "by=store&per=day&from=2026-03-01&until=2026-03-03").await,
         [line("2026-03-01T00:00", &"", 549, 0), line("2026-03-02T00:00", &"", 199, 0)]
     );
 }

@@ -31,3 +31,13 @@ async fn a_part_can_not_ask_about_others() {
     assert!(privilege::weak_passwords(&mut conn).await.is_err());
     assert!(privilege::entrances(&mut conn).await.is_err());
 }
+
+#[tokio::test]
+async fn a_view_that_reads_as_its_owner_is_found() {
+    let shop = Shop::open_idle().await;
+    let mut conn = shop.database.superuser().await.acquire().await.unwrap();
+    sqlx::query("create view sales.everyones as select * from sales.totals").execute(&mut *conn).await.unwrap();
+    assert_eq!(privilege::unconfined(&mut conn).await.unwrap(), ["sales.everyones reads as its owner"]);
+    sqlx::query("alter view sales.everyones set (security_invoker = on)").execute(&mut *conn).await.unwrap();
+    assert_eq!(privilege::unconfined(&mut conn).await.unwrap(), [""; 0]);
+}
